@@ -1,0 +1,54 @@
+"""What is played, and what a policy is worth in it. A game knows nothing of algorithms."""
+
+from mmd_games.games.catalogue import from_spec, listing
+from mmd_games.games.colonel_blotto import blotto
+from mmd_games.games.files import read_game
+from mmd_games.games.game import Game
+from mmd_games.games.matrix import MatrixGame
+from mmd_games.games.openspiel import openspiel_game
+from mmd_games.games.preference import PreferenceGame
+from mmd_games.games.random_games import (
+    bradley_terry,
+    disc,
+    general_preference,
+    noisy_elo,
+    random,
+    transitive_cyclic,
+)
+from mmd_games.games.structured import (
+    a_delta,
+    clones,
+    comal,
+    cycle,
+    generalised_rps,
+    kuhn_poker,
+    matching_pennies,
+    rock_paper_scissors,
+    spinning_top,
+)
+
+__all__ = [
+    "Game",
+    "MatrixGame",
+    "PreferenceGame",
+    "a_delta",
+    "blotto",
+    "bradley_terry",
+    "clones",
+    "comal",
+    "cycle",
+    "disc",
+    "from_spec",
+    "general_preference",
+    "generalised_rps",
+    "kuhn_poker",
+    "listing",
+    "matching_pennies",
+    "noisy_elo",
+    "openspiel_game",
+    "random",
+    "read_game",
+    "rock_paper_scissors",
+    "spinning_top",
+    "transitive_cyclic",
+]

@@ -1,0 +1,124 @@
+"""Preference games: a table of win probabilities, or any skew-symmetric payoff table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mmd_games.arrays import Array
+from mmd_games.errors import InputError
+from mmd_games.games.game import Game
+from mmd_games.games.tables import as_table, check_labels, place
+
+TOLERANCE = 1e-9
+"""How far P + Pᵀ may be from 1: the rounding of a table printed with nine digits."""
+
+
+class PreferenceGame(Game):
+    r"""Two players choose; the first choice is preferred with probability :math:`P_{ij}`.
+
+    Only :math:`S = P - 1/2` is stored, exactly skew-symmetric. Both players share one policy, a profile of one block.
+
+    Parameters
+    ----------
+    preference : array (n, n)
+        ``preference[i, j]`` is the probability that i is preferred to j; entries in [0, 1], P + Pᵀ = 1 within 1e-9, n at least 2.
+    labels : sequence of str, optional
+        Names of the n actions.
+    name : str, optional
+        What reports call the game.
+    symmetrise : bool
+        Repair P + Pᵀ ≠ 1 by averaging each pair, and say in the notes by how much.
+
+    Raises
+    ------
+    InputError
+        For a table that is no preference; the sentence names the entry.
+
+    Examples
+    --------
+    >>> import mmd_games as mg
+    >>> game = mg.PreferenceGame([[0.5, 0.9, 0.2], [0.1, 0.5, 0.9], [0.8, 0.1, 0.5]], labels=["a", "b", "c"])
+    >>> game
+    <PreferenceGame a preference game (3 × 3, symmetric, win probability, L = 0.4)>
+    """
+
+    players_per_block = 2
+
+    def __init__(self, preference: Array, labels: Sequence[str] | None = None, name: str = "a preference game", *, symmetrise: bool = False):
+        table = as_table(preference, "preference")
+        labels = _check_square(table, labels)
+        outside = (table < 0) | (table > 1)
+        if np.any(outside):
+            row, column = map(int, np.argwhere(outside)[0])
+            raise InputError(
+                f"{place(row, column, labels)} is {table[row, column]:.9g}, outside [0, 1]: win probabilities were expected (for a payoff table say so: from_payoffs, or --payoffs)."
+            )
+        error = table + table.T - 1.0
+        row, column = map(int, np.unravel_index(np.argmax(np.abs(error)), error.shape))
+        worst = float(abs(error[row, column]))
+        if worst > TOLERANCE and not symmetrise:
+            raise InputError(
+                f"P + Pᵀ must be 1 within {TOLERANCE:g}: {place(row, column, labels)} and its mirror are {table[row, column]:.9g} and "
+                f"{table[column, row]:.9g}, which sum to {table[row, column] + table[column, row]:.9g} (--symmetrise, or symmetrise=True, would average each pair)."
+            )
+        # Where a pair sums to 1 in floating point, the entry of at least 1/2 less 1/2 is exact; elsewhere take the mean of the two.
+        exact = np.where(table >= 0.5, table - 0.5, 0.5 - table.T)
+        self._set(np.where(error == 0.0, exact, (table - table.T) / 2), labels, name, "win probability")
+        self.value_offset = 0.5
+        if worst > TOLERANCE:
+            self.notes = (f"symmetrised: P + Pᵀ was off by up to {worst:.3g} (at {place(row, column, labels)}); each pair was averaged.",)
+
+    @classmethod
+    def from_payoffs(cls, payoffs: Array, labels: Sequence[str] | None = None, name: str = "a symmetric game") -> PreferenceGame:
+        """A symmetric zero-sum game from its skew-symmetric payoff table, in the table's own units.
+
+        Raises
+        ------
+        InputError
+            When the table is not skew-symmetric within 1e-9 of its largest entry.
+        """
+        table = as_table(payoffs, "payoff")
+        labels = _check_square(table, labels)
+        error = table + table.T
+        row, column = map(int, np.unravel_index(np.argmax(np.abs(error)), error.shape))
+        if abs(error[row, column]) > TOLERANCE * np.max(np.abs(table)):
+            raise InputError(
+                f"A symmetric game needs S + Sᵀ = 0: {place(row, column, labels)} and its mirror are {table[row, column]:.9g} and {table[column, row]:.9g} (for two different players use MatrixGame)."
+            )
+        game = object.__new__(cls)
+        game._set(table / 2 - table.T / 2, labels, name, "payoff")
+        return game
+
+    def _set(self, skew: np.ndarray, labels: tuple[str, ...] | None, name: str, units: str) -> None:
+        # Minus itself mirrored, so that the diagonal is +0 and S is skew-symmetric to the last bit.
+        upper = np.triu(skew, 1)
+        self.payoff_matrix = upper - upper.T
+        self.payoff_matrix.flags.writeable = False
+        self.blocks = (len(skew),)
+        self.labels = None if labels is None else (labels,)
+        self.name, self.units = name, units
+
+    @property
+    def preference(self) -> Array:
+        """P = S + 1/2, made on demand; only a game of win probabilities has one."""
+        if self.units != "win probability":
+            raise InputError(f"{self.name} is given in payoffs, so it has no win probabilities.")
+        return self.payoff_matrix + 0.5
+
+    def payoffs(self, policy: Array) -> Array:
+        return (self.payoff_matrix @ policy[..., None])[..., 0]
+
+    def against(self, block: int, opponents: np.ndarray) -> np.ndarray:
+        return self.payoff_matrix[:, opponents]
+
+
+def _check_square(table: np.ndarray, labels: Sequence[str] | None) -> tuple[str, ...] | None:
+    """Refuse a table that is not square, or labels that are not as many as its rows; return the labels as text."""
+    rows, columns = table.shape
+    if rows != columns:
+        raise InputError(f"The table is not square: {rows} rows and {columns} columns (a payoff table of two different players is a MatrixGame, or --payoffs).")
+    if rows < 2:
+        raise InputError("The table is 1 × 1: a game needs at least two actions.")
+    return None if labels is None else check_labels(labels, rows, "rows")
