@@ -1,0 +1,96 @@
+"""What the players are told: exact payoffs, or votes of sampled comparisons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from mmd_games.arrays import Array, block_slices, namespace
+from mmd_games.errors import require_whole
+from mmd_games.games.game import Game
+
+
+class Feedback(Protocol):
+    """How payoffs are learned. `begin` returns the function policy → payoffs of one run; it owns the run's random state."""
+
+    def begin(self, game: Game) -> Callable[[Array], Array]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exact:
+    """The payoffs themselves: one matrix-vector product for all players."""
+
+    def begin(self, game: Game) -> Callable[[Array], Array]:
+        return game.payoffs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampled:
+    """Votes: opponents are drawn from the policy, and every action is compared once with each of them.
+
+    A vote is a Bernoulli draw whose mean is the win probability, or for payoff tables ±max|entry| with the payoff as mean; so the payoffs are right on average.
+
+    Parameters
+    ----------
+    opponents : int
+        Number of opponents drawn a product.
+    seed : int
+        Seed of the run; the same seed gives the same run.
+    """
+
+    opponents: int = 16
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_whole(opponents=self.opponents)
+        require_whole(minimum=0, seed=self.seed)
+
+    def begin(self, game: Game) -> Callable[[Array], Array]:
+        generator = np.random.default_rng(self.seed)
+        vote = 0.5 if game.value_offset else float(np.max(np.abs(game.payoff_matrix))) or 1.0
+        slices = block_slices(game.blocks)
+
+        def payoffs(policy: np.ndarray) -> np.ndarray:
+            received = []
+            for block in range(len(game.blocks)):
+                weights = policy[slices[game.opponent_of(block)]]
+                drawn = generator.choice(len(weights), size=self.opponents, p=weights / weights.sum())
+                means = game.against(block, drawn)
+                wins = generator.random(means.shape) * (2 * vote) < means + vote
+                received.append(vote * (2.0 * wins.mean(axis=1) - 1.0))
+            return np.concatenate(received)
+
+        return payoffs
+
+
+class Payoffs:
+    """The oracle that the loop hands to an algorithm: evaluates, counts products, and remembers the last one of a gap.
+
+    Attributes
+    ----------
+    products : int
+        Calls so far. Gaps that the loop records for itself are not counted.
+    """
+
+    def __init__(self, game: Game, feedback: Feedback):
+        self.blocks = game.blocks
+        self.products = 0
+        self._game = game
+        self._exact = isinstance(feedback, Exact)
+        self._learn = feedback.begin(game)
+        self._last: tuple[Array, Array] | None = None
+
+    def __call__(self, log_policy: Array) -> Array:
+        """Payoffs as the feedback gives them, at a log-policy."""
+        self.products += 1
+        if self._exact and self._last is not None and self._last[0] is log_policy:
+            return self._last[1]
+        return self._learn(namespace(log_policy).exp(log_policy))
+
+    def gap(self, log_policy: Array) -> Array:
+        """The exact duality gap at a log-policy, whatever the feedback; free where the algorithm evaluates there next."""
+        self._last = (log_policy, self._game.payoffs(namespace(log_policy).exp(log_policy)))
+        return self._game.gap_of_payoffs(self._last[1])

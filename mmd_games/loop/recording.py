@@ -1,0 +1,109 @@
+"""What a run keeps: which steps, and the rows of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmd_games.arrays import Array, log_normalise, require_memory
+from mmd_games.errors import require_whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """How much of a run is kept.
+
+    Steps are kept on a logarithmic grid and on an even one, about half of the number each; the even grid doubles its stride as the run grows, so a run
+    that stops early is recorded as finely as a long one. Gaps are kept at refreshes too (thinned the same way), magnets of every stage always.
+
+    Parameters
+    ----------
+    gaps : int
+        About how many steps have their duality gap, and that of the average policy, recorded.
+    policies : int
+        About how many steps have their policy recorded; at most `gaps`. The last policy is always there.
+    """
+
+    gaps: int = 1000
+    policies: int = 200
+
+    def __post_init__(self) -> None:
+        require_whole(minimum=4, gaps=self.gaps, policies=self.policies)
+        if self.policies > self.gaps:
+            require_whole(minimum=self.policies, gaps=self.gaps)
+
+
+class Rows:
+    """Rows by step, on a logarithmic grid up to `steps` and an even grid whose stride doubles once it holds half of `number`."""
+
+    def __init__(self, number: int, steps: int):
+        self._half = number // 2
+        self._grid = {int(step) for step in np.unique(np.geomspace(1, max(steps, 1), self._half).round())} | {0}
+        self._stride = 1
+        self.rows: dict[int, Any] = {}
+
+    def wants(self, step: int) -> bool:
+        """Whether this step is on one of the grids."""
+        return step % self._stride == 0 or step in self._grid
+
+    def add(self, step: int, row: Any, *, pin: bool = False) -> None:
+        """Keep a row, thinning the even grid where it is full; a pinned row stays whatever its step."""
+        if pin:
+            self._grid.add(step)
+        self.rows[step] = row
+        if step // self._stride > self._half:
+            self._stride *= 2
+            self.rows = {kept: row for kept, row in self.rows.items() if self.wants(kept)}
+
+
+class Recorder:
+    """Collects the rows of one run, or of one stack of runs advancing together."""
+
+    def __init__(self, record: Record, steps: int, blocks: tuple[int, ...]):
+        self._blocks = blocks
+        self._gaps = Rows(record.gaps, steps)
+        self._policies = Rows(record.policies, steps)
+        self._refreshes = Rows(record.gaps, steps)
+        self.stages: list[tuple[int, Array, Array, Array]] = []
+
+    def wants(self, step: int) -> bool:
+        """Whether a row of this step would be kept."""
+        return self._gaps.wants(step)
+
+    def wants_refresh(self) -> bool:
+        """Whether the refresh that just began a stage would be kept."""
+        return self._refreshes.wants(len(self.stages))
+
+    def add(self, step: int, products: int, gap: Array, average_gap: Array, log_policy: Array, *, pin: bool = False) -> None:
+        """Keep a row of a step that is wanted, and the policy where that is wanted too; a pinned row is kept with its policy."""
+        row = (products, gap, average_gap)
+        self._gaps.add(step, row, pin=pin)
+        if pin or self._policies.wants(step):
+            self._policies.add(step, (row, log_policy), pin=pin)
+
+    def add_refresh(self, step: int, products: int, gap: Array, average_gap: Array) -> None:
+        """Keep a row of a refresh."""
+        self._refreshes.add(len(self.stages), (step, (products, gap, average_gap)))
+
+    def add_stage(self, step: int, state: Any) -> None:
+        """Keep the magnet and the settings in force from this step on."""
+        magnet = log_normalise(np.zeros_like(state.log_policy) + state.log_magnet, self._blocks)
+        self.stages.append((step, magnet, state.magnet_strength, state.step_size))
+
+    def gap_rows(self) -> list[tuple[int, Any]]:
+        """All kept rows by step: the grids', the refreshes', and those of kept policies."""
+        rows = {step: row for step, row in self._refreshes.rows.values()}
+        rows |= {step: row for step, (row, _) in self._policies.rows.items()}
+        return sorted((rows | self._gaps.rows).items())
+
+    def policy_rows(self) -> list[tuple[int, Array]]:
+        """The kept policies by step."""
+        return sorted((step, log_policy) for step, (_, log_policy) in self._policies.rows.items())
+
+
+def require_recording_memory(record: Record, policy_entries: int, stages: int) -> None:
+    """Refuse a run whose record would not fit into memory, before it starts."""
+    needed = 8.0 * policy_entries * (2 * record.policies + stages)
+    require_memory(needed, f"The record of this run ({stages} stages and about {record.policies} policies of {policy_entries} entries)")

@@ -1,0 +1,208 @@
+"""The loop: one for every algorithm, for one run or for a stack of runs that advance together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmd_games.algorithms.log_linear import LogLinear
+from mmd_games.algorithms.methods import MagneticPreferenceOptimization
+from mmd_games.arrays import Array, log_normalise, uniform_log_policy
+from mmd_games.errors import InputError, require_positive, require_whole
+from mmd_games.games.game import Game, check_policy
+from mmd_games.loop.feedback import Exact, Feedback, Payoffs
+from mmd_games.loop.progress import Interrupt, Progress, interruptible, silent
+from mmd_games.loop.recording import Record, Recorder, require_recording_memory
+from mmd_games.loop.stack import Stack, stacking_key
+from mmd_games.loop.trace import Trace
+
+DEFAULT_STEPS = 100_000
+"""The budget where none is given."""
+
+
+def solve(
+    game: Game,
+    algorithm: Any = None,
+    *,
+    steps: int = DEFAULT_STEPS,
+    until: float | None = None,
+    start: Array | None = None,
+    record: Record | None = None,
+    feedback: Feedback | None = None,
+    progress: Progress = silent,
+) -> Trace:
+    """Play a game by an algorithm, exactly, and record the run.
+
+    Parameters
+    ----------
+    game : Game
+    algorithm : object, optional
+        One of :mod:`mmd_games.algorithms`, or any object with ``init(log_policy) -> state`` and ``step(state, payoffs) -> state``, the state having a
+        ``log_policy``; default Magnetic Preference Optimization. Settings left open are filled in from the game's scale.
+    steps : int
+        Budget, in updates of the policy.
+    until : float, optional
+        Stop at the first recorded step whose duality gap is at most this, in the game's units.
+    start : array (actions,), optional
+        Probabilities of the first policy; default uniform.
+    record : Record, optional
+        How much is kept.
+    feedback : Feedback, optional
+        What the players are told; default the exact payoffs. Recorded gaps are exact in any case.
+    progress : callable (step, steps, gap), optional
+        Told at recorded steps; ``mg.StderrProgress()`` draws a bar.
+
+    Returns
+    -------
+    Trace
+        Ctrl-C ends the run and returns the trace so far.
+
+    Raises
+    ------
+    InputError
+        For numbers out of range, a start that is not a policy of the game, a record that would not fit into memory, or a run whose policy stops being finite.
+
+    Notes
+    -----
+    float64 throughout; on one thread the same call gives the same bits.
+
+    Examples
+    --------
+    >>> import mmd_games as mg
+    >>> trace = mg.solve(mg.games.rock_paper_scissors(wins=(0.9, 0.8, 0.9)), until=1e-10)
+    >>> trace.policy.round(4).tolist(), trace.gap < 1e-10
+    ([0.3636, 0.2727, 0.3636], True)
+    """
+    budget = _Budget(steps, until)
+    runs = Stack([game], [_with_defaults(algorithm, game)], [_log_start(game, start)])
+    with interruptible() as interrupt:
+        return _run(runs, budget, record or Record(), feedback or Exact(), progress, interrupt)[0]
+
+
+def solve_many(
+    games: Game | Sequence[Game],
+    algorithms: Any = None,
+    starts: Sequence[Array | None] | None = None,
+    *,
+    steps: int = DEFAULT_STEPS,
+    until: float | None = None,
+    record: Record | None = None,
+    feedback: Feedback | None = None,
+    progress: Progress = silent,
+) -> list[Trace]:
+    """Many runs; those of one shape and one kind of algorithm advance together as one array program.
+
+    Parameters
+    ----------
+    games, algorithms, starts : one, or a sequence
+        Sequences have one length, the number of runs; what is given once serves all runs.
+    steps, until, record, feedback, progress
+        As for :func:`solve`. A stack runs until its slowest member is done; each trace ends where the run of its own would have.
+
+    Returns
+    -------
+    list of Trace
+        In the order given. They differ from single runs by rounding only.
+    """
+    counts = {len(given) for given in (games, algorithms, starts) if isinstance(given, list | tuple)}
+    if len(counts) > 1:
+        raise InputError(f"games, algorithms and starts must be as many as each other, or one; got {sorted(counts)}.")
+    count = counts.pop() if counts else 1
+    every = [list(given) if isinstance(given, list | tuple) else [given] * count for given in (games, algorithms, starts)]
+    budget, feedback = _Budget(steps, until), feedback or Exact()
+    chosen = [_with_defaults(algorithm, game) for game, algorithm in zip(every[0], every[1], strict=True)]
+    log_starts = [_log_start(game, start) for game, start in zip(every[0], every[2], strict=True)]
+    groups: dict[Any, list[int]] = {}
+    for index, (game, algorithm) in enumerate(zip(every[0], chosen, strict=True)):
+        key = stacking_key(game, algorithm) if isinstance(feedback, Exact) else None
+        groups.setdefault(key or index, []).append(index)
+
+    traces: dict[int, Trace] = {}
+    with interruptible() as interrupt:
+        for members in groups.values():
+            runs = Stack([every[0][i] for i in members], [chosen[i] for i in members], [log_starts[i] for i in members])
+            traces.update(zip(members, _run(runs, budget, record or Record(), feedback, progress, interrupt), strict=True))
+    return [traces[index] for index in range(count)]
+
+
+@dataclass(frozen=True)
+class _Budget:
+    """When a run ends."""
+
+    steps: int
+    until: float | None
+
+    def __post_init__(self) -> None:
+        require_whole(steps=self.steps)
+        require_positive(until=self.until)
+
+
+def _with_defaults(algorithm: Any, game: Game) -> Any:
+    """The algorithm with open settings filled in from the game's scale; a user's own without `with_defaults` is complete."""
+    algorithm = MagneticPreferenceOptimization() if algorithm is None else algorithm
+    if not (hasattr(algorithm, "init") and hasattr(algorithm, "step")) or isinstance(algorithm, type):
+        raise InputError(f"An algorithm is an object with init and step (mg.algorithms.from_spec makes one from text), got {algorithm!r}.")
+    return algorithm.with_defaults(float(game.scale)) if hasattr(algorithm, "with_defaults") else algorithm
+
+
+def _log_start(game: Game, start: Array | None) -> np.ndarray:
+    """The normalised logarithm of the first policy; probabilities of zero stay zero."""
+    if start is None:
+        return uniform_log_policy(game.blocks)
+    policy = np.asarray(check_policy(game, start), dtype=np.float64)
+    if policy.ndim != 1:
+        raise InputError(f"A start is one policy of {game.actions} entries, got an array of shape {policy.shape}.")
+    with np.errstate(divide="ignore"):
+        return log_normalise(np.log(policy), game.blocks)
+
+
+def _run(runs: Stack, budget: _Budget, record: Record, feedback: Feedback, progress: Progress, interrupt: Interrupt) -> list[Trace]:
+    """Advance a stack of runs together, and return the trace of each."""
+    algorithm, rule, steps = runs.algorithm, runs.rule, budget.steps
+    steady = rule is None or rule.steady
+    require_recording_memory(record, runs.log_start.size, _stage_count(rule, steps))
+    payoffs, recorder = Payoffs(runs.game, feedback), Recorder(record, steps, runs.game.blocks)
+    unreached = np.ones(len(runs), dtype=bool)
+
+    with np.errstate(over="ignore", invalid="ignore"):  # a policy that stops being finite is reported in words
+        state = algorithm.init(runs.log_start)
+        log_policy, step = runs.log_policy(state), 0
+        total = np.exp(log_policy)
+        if rule is not None:
+            recorder.add_stage(0, state)
+        while True:
+            finished = step >= steps or interrupt.pressed
+            if finished or recorder.wants(step):
+                gap = payoffs.gap(log_policy)
+                runs.require_policy(log_policy, gap, step)
+                reached = unreached & (gap <= budget.until) if budget.until is not None else ~unreached
+                unreached &= ~reached
+                finished |= not np.any(unreached)
+                recorder.add(step, payoffs.products, gap, _average_gap(runs.game, total, step), log_policy, pin=finished or bool(np.any(reached)))
+                if rule is not None and not steady and step > 0:
+                    recorder.add_stage(step, state)
+                progress(step, step if finished else steps, float(np.max(gap)))
+            if finished:
+                break
+            magnet = getattr(state, "log_magnet", None)
+            state = algorithm.step(state, payoffs)
+            step += 1
+            log_policy = runs.log_policy(state)
+            total += np.exp(log_policy)
+            if rule is not None and steady and state.log_magnet is not magnet:
+                recorder.add_stage(step, state)
+                if recorder.wants_refresh() and not recorder.wants(step):
+                    recorder.add_refresh(step, payoffs.products, payoffs.gap(log_policy), _average_gap(runs.game, total, step))
+    return runs.traces(recorder, budget.until, "interrupted" if interrupt.pressed and step < steps else "budget", feedback)
+
+
+def _stage_count(rule: LogLinear | None, steps: int) -> int:
+    return 1 + steps // rule.refresh_every if rule is not None and rule.refresh_every else 1
+
+
+def _average_gap(game: Game, total: Array, step: int) -> Array:
+    """Gap of the arithmetic mean of the iterates 0, …, step."""
+    return game.gap_of_payoffs(game.payoffs(total / (step + 1)))

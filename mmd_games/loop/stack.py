@@ -1,0 +1,132 @@
+"""Runs of one shape and one kind of algorithm, as one array program and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from mmd_games.algorithms.log_linear import LogLinear, NamedMethod
+from mmd_games.algorithms.registry import to_spec
+from mmd_games.arrays import Array, require_memory
+from mmd_games.errors import InputError
+from mmd_games.games.game import Game, check_policy
+from mmd_games.loop.feedback import Feedback
+from mmd_games.loop.recording import Recorder
+from mmd_games.loop.trace import Stages, Trace
+
+NUMBERS = ("step_size", "magnet_strength", "magnet_rate")
+"""The settings that may differ within a stack."""
+
+
+def log_linear_of(algorithm: Any) -> LogLinear | None:
+    """The member of the log-linear family that an algorithm is, if it is one; a subclass that steps otherwise is not."""
+    own = type(algorithm)
+    if not isinstance(algorithm, LogLinear | NamedMethod) or own.step not in (LogLinear.step, NamedMethod.step) or own.init not in (LogLinear.init, NamedMethod.init):
+        return None
+    return algorithm if isinstance(algorithm, LogLinear) else algorithm.log_linear
+
+
+def stacking_key(game: Game, algorithm: Any) -> Any:
+    """What two runs must share to advance together; None for an algorithm outside the family, which runs alone."""
+    rule = log_linear_of(algorithm)
+    if rule is None:
+        return None
+    choices = tuple(getattr(rule, field.name) for field in dataclasses.fields(rule) if field.name not in NUMBERS)
+    return (type(game), game.blocks, choices)
+
+
+class Stack:
+    """One run, or several with a leading batch axis.
+
+    Parameters
+    ----------
+    games : list of Game
+    algorithms : list
+    log_starts : list of array (actions,)
+    """
+
+    def __init__(self, games: list[Game], algorithms: list[Any], log_starts: list[Array]):
+        self._games, self._algorithms = games, algorithms
+        self._alone = len(games) == 1
+        self.game, self.algorithm, self.log_start = games[0], algorithms[0], log_starts[0]
+        self.rule = log_linear_of(self.algorithm)
+        if not self._alone:
+            if any(game is not games[0] for game in games):
+                require_memory(8.0 * len(games) * games[0].payoff_matrix.size, f"A stack of {len(games)} games")
+                self.game = type(games[0]).stack(games)
+            self.log_start = np.stack(log_starts)
+            rules = [log_linear_of(algorithm) for algorithm in algorithms]
+            columns = {name: np.array([[getattr(rule, name)] for rule in rules]) for name in NUMBERS}
+            self.algorithm = self.rule = dataclasses.replace(rules[0], **columns)
+
+    def __len__(self) -> int:
+        return len(self._games)
+
+    def log_policy(self, state: Any) -> Array:
+        """The log-policy of a state; a copy from an algorithm outside the family, which may write into its own."""
+        if self.rule is not None:
+            return state.log_policy
+        log_policy = np.array(state.log_policy, dtype=np.float64)
+        if log_policy.shape != self.log_start.shape:
+            raise InputError(f"{to_spec(self._algorithms[0])}: its log_policy must have the shape {self.log_start.shape}, got {log_policy.shape}.")
+        return log_policy
+
+    def require_policy(self, log_policy: Array, gap: Array, step: int) -> None:
+        """Stop runs whose policy is no longer one, naming the run."""
+        if not np.all(np.isfinite(gap)):
+            index = int(np.argmin(np.isfinite(np.atleast_1d(gap))))
+            raise InputError(
+                f"{to_spec(self._algorithms[index])} on {self._games[index].name}: the policy stopped being finite by step {step}; "
+                "smaller settings, or a start that plays every action, would be right."
+            )
+        if self.rule is None:
+            try:
+                check_policy(self.game, np.exp(log_policy))
+            except InputError as error:
+                raise InputError(f"{to_spec(self._algorithms[0])} on {self.game.name}, after step {step}: {error} (log_policy must be normalised.)") from None
+
+    def traces(self, recorder: Recorder, until: float | None, stopped: str, feedback: Feedback) -> list[Trace]:
+        """The trace of each run, cut where it reached its tolerance."""
+        return [self._trace(index, recorder, until, stopped, feedback) for index in range(len(self))]
+
+    def _trace(self, index: int, recorder: Recorder, until: float | None, stopped: str, feedback: Feedback) -> Trace:
+        def mine(value: Array) -> Array:
+            return value if self._alone else value[index]
+
+        def setting(value: Array) -> float:
+            return float(value if np.ndim(value) == 0 else value[index, 0])
+
+        rows = recorder.gap_rows()
+        policy_rows = [(step, mine(log_policy)) for step, log_policy in recorder.policy_rows()]
+        end = rows[-1][0]
+        if until is not None:
+            kept_steps = {step for step, _ in policy_rows}
+            reached = [step for step, (_, gap, _) in rows if step in kept_steps and mine(gap) <= until]
+            if reached:
+                end, stopped = reached[0], "tolerance"
+        rows = [row for row in rows if row[0] <= end]
+        policy_rows = [row for row in policy_rows if row[0] <= end]
+        steady = self.rule is None or self.rule.steady
+        sampled = None if steady else {step for step, _ in policy_rows}
+        stages = [stage for stage in recorder.stages if stage[0] <= end and (sampled is None or stage[0] in sampled)]
+        return Trace(
+            game=self._games[index],
+            algorithm=self._algorithms[index],
+            iterations=np.array([step for step, _ in rows]),
+            products=np.array([products for _, (products, _, _) in rows]),
+            gaps=np.array([float(mine(gap)) for _, (_, gap, _) in rows]),
+            average_gaps=np.array([float(mine(average)) for _, (_, _, average) in rows]),
+            policy_iterations=np.array([step for step, _ in policy_rows]),
+            log_policies=np.array([log_policy for _, log_policy in policy_rows]),
+            stages=Stages(
+                iterations=np.array([stage[0] for stage in stages], dtype=np.int64),
+                log_magnets=np.array([mine(stage[1]) for stage in stages]).reshape(len(stages), self.game.actions),
+                magnet_strengths=np.array([setting(stage[2]) for stage in stages]),
+                step_sizes=np.array([setting(stage[3]) for stage in stages]),
+                steady=steady,
+            ),
+            feedback=str(feedback),
+            stopped=stopped,
+        )

@@ -1,0 +1,261 @@
+"""What a run leaves behind: an immutable record that can be judged, saved and loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmd_games.algorithms.registry import from_spec, to_spec
+from mmd_games.arrays import Array, log_normalise
+from mmd_games.errors import InputError
+from mmd_games.games.game import Game, check_policy
+from mmd_games.games.matrix import MatrixGame
+from mmd_games.games.preference import PreferenceGame
+
+SCHEMA = "mmd_games.trace/1"
+GAMES = {"PreferenceGame": PreferenceGame, "MatrixGame": MatrixGame}
+
+
+@dataclass(frozen=True, eq=False)
+class Stages:
+    """The magnet and the settings in force, from each listed iteration on.
+
+    Attributes
+    ----------
+    iterations : array (stages,) of int
+        The step after which the stage begins; the first is 0.
+    log_magnets : array (stages, actions)
+        Uniform where there is no magnet (strength 0).
+    magnet_strengths, step_sizes : array (stages,)
+    steady : bool
+        Whether nothing moved within a stage. Where a magnet or a setting moves at every step, the stages are samples at the recorded policies.
+    """
+
+    iterations: np.ndarray
+    log_magnets: np.ndarray
+    magnet_strengths: np.ndarray
+    step_sizes: np.ndarray
+    steady: bool = True
+
+    def __len__(self) -> int:
+        return len(self.iterations)
+
+    @classmethod
+    def none(cls, actions: int) -> Stages:
+        """No stages: the run's settings are not known."""
+        return cls(np.zeros(0, dtype=np.int64), np.zeros((0, actions)), np.zeros(0), np.zeros(0))
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """The record of a run.
+
+    Attributes
+    ----------
+    game : Game
+    algorithm : object
+        With all its settings filled in; a plain string for a run brought in from elsewhere.
+    iterations : array (recorded,) of int
+        Recorded steps, increasing, the first 0, the last the end of the run.
+    products : array (recorded,) of int
+        Payoff evaluations (matrix-vector products for all players) spent so far.
+    gaps : array (recorded,)
+        Exact duality gap of the iterate, in the game's units.
+    average_gaps : array (recorded,)
+        Exact duality gap of the arithmetic mean of all iterates so far, the start included.
+    policy_iterations : array (kept,) of int
+        The recorded steps whose policies were kept; the last is the end of the run.
+    log_policies : array (kept, actions)
+    stages : Stages
+    feedback : str
+        What the players were told, as printed.
+    stopped : str
+        Why the run ended: "budget", "tolerance", "interrupted", or "unknown" for a run brought in from elsewhere.
+    """
+
+    game: Game
+    algorithm: Any
+    iterations: np.ndarray
+    products: np.ndarray
+    gaps: np.ndarray
+    average_gaps: np.ndarray
+    policy_iterations: np.ndarray
+    log_policies: np.ndarray
+    stages: Stages
+    feedback: str
+    stopped: str
+
+    def __post_init__(self) -> None:
+        for array in (*vars(self).values(), *vars(self.stages).values()):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+
+    @property
+    def log_policy(self) -> np.ndarray:
+        """The last iterate's log-policy, (actions,)."""
+        return self.log_policies[-1]
+
+    @property
+    def policy(self) -> np.ndarray:
+        """The last iterate, (actions,): what the run has found."""
+        return np.exp(self.log_policies[-1])
+
+    @property
+    def gap(self) -> float:
+        """Duality gap of the last iterate."""
+        return float(self.gaps[-1])
+
+    @property
+    def steps(self) -> int:
+        """Steps taken."""
+        return int(self.iterations[-1])
+
+    @property
+    def algorithm_spec(self) -> str:
+        """The algorithm with all settings, as a spec."""
+        return self.algorithm if isinstance(self.algorithm, str) else to_spec(self.algorithm)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.algorithm_spec} on {self.game.name}: {self.steps:,} steps, {int(self.products[-1]):,} products, "
+            f"duality gap {self.gaps[0]:.3e} → {self.gap:.3e} (stopped by {self.stopped})"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Trace {self}>"
+
+    @classmethod
+    def from_policies(cls, game: Game, log_policies: Array, iterations: Sequence[int] | np.ndarray | None = None, *, name: str = "a run from elsewhere") -> Trace:
+        """Bring in a run made elsewhere, to be judged like one's own.
+
+        Parameters
+        ----------
+        game : Game
+        log_policies : array (recorded, actions)
+            The iterates, as logarithms; each block is normalised to within 1e-6. Gaps are computed here.
+        iterations : sequence of int, optional
+            The step of each; default 0, 1, 2, …
+
+        Raises
+        ------
+        InputError
+            When the policies are not policies of this game, or the iterations do not increase.
+
+        Notes
+        -----
+        The averages are of the policies given. Products are taken to be the iterations.
+        """
+        try:
+            logs = np.array(log_policies, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"log_policies must be an array of numbers ({error}).") from None
+        if logs.ndim != 2 or len(logs) == 0:
+            raise InputError(f"log_policies must be an array (recorded, {game.actions}), got shape {logs.shape}.")
+        steps = np.arange(len(logs)) if iterations is None else np.asarray(iterations)
+        if steps.shape != (len(logs),) or not np.issubdtype(steps.dtype, np.integer) or np.any(steps[1:] <= steps[:-1]) or steps[0] < 0:
+            raise InputError(f"iterations must be {len(logs)} whole numbers, from 0 on and increasing.")
+        with np.errstate(over="ignore"):
+            policies = check_policy(game, np.exp(logs))
+        logs = log_normalise(logs, game.blocks)
+        averages = np.cumsum(policies, axis=0) / np.arange(1, len(logs) + 1)[:, None]
+        gaps, average_gaps = (game.gap_of_payoffs(_each(game, rows)) for rows in (np.exp(logs), averages))
+        steps = steps.astype(np.int64)
+        return cls(game, name, steps, steps.copy(), gaps, average_gaps, steps.copy(), logs, Stages.none(game.actions), "unknown", "unknown")
+
+    def to_frame(self) -> Any:
+        """The recorded rows as a pandas DataFrame (pandas comes with the notebooks extra)."""
+        import pandas
+
+        columns = ("iterations", "products", "gaps", "average_gaps")
+        return pandas.DataFrame({name: getattr(self, name) for name in columns})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recorded rows as plain lists, ready for JSON; policies are in the saved trace only."""
+        return {
+            "schema": SCHEMA,
+            "game": self.game.name,
+            "algorithm": self.algorithm_spec,
+            "feedback": self.feedback,
+            "stopped": self.stopped,
+            **{name: getattr(self, name).tolist() for name in ("iterations", "products", "gaps", "average_gaps")},
+        }
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write everything, the game included, to one .npz file; it appears whole or not at all."""
+        target = Path(path)
+        meta = {
+            "schema": SCHEMA,
+            "kind": type(self.game).__name__,
+            **{key: getattr(self.game, key) for key in ("name", "units", "labels", "notes", "value_offset")},
+            "blocks": self.game.blocks,
+            "algorithm": self.algorithm_spec,
+            "own": not isinstance(self.algorithm, str),
+            "feedback": self.feedback,
+            "stopped": self.stopped,
+            "steady": self.stages.steady,
+        }
+        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        arrays |= {f"stage_{name}": value for name, value in vars(self.stages).items() if isinstance(value, np.ndarray)}
+        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+        try:
+            with open(partial, "wb") as file:
+                np.savez_compressed(file, meta=np.array(json.dumps(meta)), payoff_matrix=np.asarray(self.game.payoff_matrix), **arrays)
+            os.replace(partial, target)
+        except OSError as error:
+            raise InputError(f"{target}: the trace cannot be written ({error.strerror or error}).") from None
+        finally:
+            partial.unlink(missing_ok=True)
+        return target
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Trace:
+        """Read what :meth:`save` wrote; an algorithm whose class cannot be imported here is given as its spec.
+
+        Raises
+        ------
+        InputError
+            When the file is missing, or is not a saved trace.
+        """
+        try:
+            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
+                arrays = dict(file)
+            meta = json.loads(str(arrays.pop("meta")))
+            if meta["schema"] != SCHEMA:
+                raise InputError(f"{path}: a trace of schema {meta['schema']}; this version reads {SCHEMA}.")
+            game: Game = object.__new__(GAMES[meta["kind"]])
+            labels = meta["labels"] and tuple(map(tuple, meta["labels"]))
+            game.__dict__.update({key: meta[key] for key in ("name", "units", "value_offset")}, labels=labels, notes=tuple(meta["notes"]))
+            game.payoff_matrix, game.blocks = arrays.pop("payoff_matrix"), tuple(meta["blocks"])
+            game.payoff_matrix.flags.writeable = False
+            stages = Stages(**{name: arrays.pop(f"stage_{name}") for name in ("iterations", "log_magnets", "magnet_strengths", "step_sizes")}, steady=meta["steady"])
+            algorithm = _algorithm(meta["algorithm"]) if meta["own"] else meta["algorithm"]
+            return cls(game=game, algorithm=algorithm, stages=stages, feedback=meta["feedback"], stopped=meta["stopped"], **arrays)
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file.") from None
+        except (OSError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+            raise InputError(f"{path}: not a saved trace ({error}).") from None
+        except ValueError as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{path}: not a saved trace ({error}).") from None
+
+
+def _algorithm(spec: str) -> Any:
+    """The algorithm of a spec; the spec itself where it is of a class that cannot be had here."""
+    try:
+        return from_spec(spec)
+    except InputError:
+        return spec
+
+
+def _each(game: Game, policies: np.ndarray) -> np.ndarray:
+    """Payoffs of many policies of one game, (policies, actions)."""
+    return game.payoffs(policies)
