@@ -1,0 +1,236 @@
+"""Suites: games × algorithms × seeds, cell by cell; a finished cell is never lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmd_games import algorithms, games, plots, specs
+from mmd_games.errors import InputError, require_positive, require_whole, unknown
+from mmd_games.loop import default_start, solve
+from mmd_games.loop.progress import Interrupt, StderrProgress, interruptible
+from mmd_games.report import output_directory, require_writable, verify
+from mmd_games.verification import default_tolerance
+
+SCHEMA = "mmd_games.bench/1"
+LEVELS = (1e-2, 1e-4, 1e-6, 1e-8)
+"""Relative gaps whose cost in products is reported."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """What to run.
+
+    Attributes
+    ----------
+    name : str
+    games, algorithms : tuple of str
+        Specs. A game that takes a seed, and has none in its spec, is made once for each of `seeds`.
+    seeds : tuple of int
+    products : int
+        Budget of a cell, in matrix-vector products.
+    tolerance : float
+        Largest gap that counts as an equilibrium, relative to L.
+    """
+
+    name: str
+    games: tuple[str, ...]
+    algorithms: tuple[str, ...]
+    seeds: tuple[int, ...] = (0,)
+    products: int = 100_000
+    tolerance: float = 1e-8
+
+    def __post_init__(self) -> None:
+        require_whole(products=self.products)
+        require_positive(tolerance=self.tolerance)
+        for key in ("games", "algorithms", "seeds"):
+            if not getattr(self, key):
+                raise InputError(f"A suite needs at least one entry in '{key}'.")
+
+    def cells(self) -> list[dict[str, Any]]:
+        """The settings of every cell; each game and algorithm is checked before anything runs."""
+        for spec in self.algorithms:
+            algorithms.from_spec(spec)
+        settings = {"products": self.products, "tolerance": self.tolerance}
+        return [{"game": game, "algorithm": algorithm, **settings} for spec in self.games for game in self._seeded(spec) for algorithm in self.algorithms]
+
+    def _seeded(self, spec: str) -> list[str]:
+        if not games.takes_seed(spec):
+            games.from_spec(spec)
+            return [spec]
+        return [f"{spec}{',' if ':' in spec else ':'}seed={seed}" for seed in self.seeds]
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """The rows of a sweep, in the suite's order; a cell that failed is a row with its error."""
+
+    suite: Suite
+    cells: list[dict[str, Any]]
+    interrupted: bool
+
+    def rows(self) -> list[dict[str, str]]:
+        """The rows as text, for a table."""
+        return [
+            {
+                "game": cell["game"],
+                "algorithm": cell["algorithm"],
+                "verdict": cell.get("verdict", "failed"),
+                "gap / L": f"{cell['gap']:.1e}" if "gap" in cell else "",
+                **{f"to {level:.0e}": f"{cell['cost'][f'{level:.0e}'] or '-'}" if "cost" in cell else "" for level in LEVELS},
+                "factor a product": f"{cell['factor']:.6f}" if cell.get("factor") else "",
+                "why": cell.get("sentence", cell.get("error", "")),
+            }
+            for cell in self.cells
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {"schema": SCHEMA, "suite": asdict(self.suite), "interrupted": self.interrupted, "cells": self.cells}
+
+
+def read_suite(path: str | os.PathLike[str]) -> Suite:
+    """Read a suite from a TOML file.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or not TOML, and for an unknown key (the nearest is offered).
+    """
+    try:
+        with Path(path).open("rb") as file:
+            content = tomllib.load(file)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as TOML ({error}).") from None
+    known = {field.name for field in fields(Suite)}
+    for key in content:
+        if key not in known:
+            raise InputError(f"{path}: {unknown('key', key, known)}")
+    try:
+        return specs.build(Suite, {"name": Path(path).stem, **content}, "a suite")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def run_suite(suite: Suite, directory: str | os.PathLike[str], *, jobs: int = 1, resume: bool = False) -> SweepResult:
+    """Run every cell, writing each to `directory` as it finishes, then results.json and gaps.png.
+
+    Parameters
+    ----------
+    suite : Suite
+    directory : path
+    jobs : int
+        Processes that run cells at once.
+    resume : bool
+        Keep the cells that an earlier run finished with the very same settings; without it a directory that holds cells is refused.
+    """
+    require_whole(jobs=jobs)
+    require_writable(directory)
+    cells = suite.cells()
+    store = Path(directory) / "cells"
+    finished = _finished(store, cells)
+    if any(store.glob("*.json")) and not resume:
+        raise InputError(f"{directory}: holds finished cells; --resume keeps them, another --out starts afresh.")
+    store.mkdir(parents=True, exist_ok=True)
+    waiting = [cell for cell in cells if _key(cell) not in finished]
+    with interruptible() as interrupt:
+        _run_cells(waiting, store, jobs, interrupt, done=len(finished), of=len(cells))
+    rows = _finished(store, cells)
+    result = SweepResult(suite, [rows[_key(cell)] for cell in cells if _key(cell) in rows], interrupt.pressed and len(rows) < len(cells))
+    with output_directory(directory) as folder:
+        (folder / "results.json").write_text(json.dumps(result.to_dict(), indent=1) + "\n", encoding="utf-8")
+        if any("gaps" in row for row in result.cells):
+            plots.save(plots.plot_suite(result.cells, suite.name), folder / "gaps.png")
+    return result
+
+
+def run_cell(cell: Mapping[str, Any]) -> dict[str, Any]:
+    """Play and judge one cell; what a user could mend (a game too large, a setting out of range) becomes the row's error."""
+    row: dict[str, Any] = dict(cell)
+    try:
+        game, method = games.from_spec(cell["game"]), algorithms.from_spec(cell["algorithm"])
+        tolerance = cell["tolerance"] / 1e-8 * default_tolerance(game)
+        start, notes = default_start(game, tolerance)
+        steps = max(1, cell["products"] // getattr(method, "products_per_step", 1))
+        trace = solve(game, method, steps=steps, until=tolerance / 10, start=start)
+        if trace.stopped == "interrupted":
+            raise KeyboardInterrupt
+        report = verify(trace, tolerance, notes=notes)
+    except InputError as error:
+        return row | {"error": str(error)}
+    scale = float(game.scale) or 1.0
+    relative = trace.gaps / scale
+    rate = report.convergence.rate
+    return row | {
+        "settings": trace.algorithm_spec,
+        "verdict": report.verdict.value,
+        "sentence": report.headline.sentence,
+        "gap": float(relative[-1]),
+        "cost": {f"{level:.0e}": _cost(trace.products, relative, level) for level in LEVELS},
+        "factor": None if rate is None else rate ** (trace.steps / float(trace.products[-1])),
+        "products_spent": trace.products.tolist(),
+        "gaps": relative.tolist(),
+        "notes": list(notes),
+    }
+
+
+def _cost(products: np.ndarray, gaps: np.ndarray, level: float) -> int | None:
+    """Products after which the gap stays at or below a level; None where it does not."""
+    above = np.flatnonzero(gaps > level)
+    first = above[-1] + 1 if len(above) else 0
+    return int(products[first]) if first < len(gaps) else None
+
+
+def _key(cell: Mapping[str, Any]) -> str:
+    """A cell's name: a digest of all its settings and of the schema of its row."""
+    return hashlib.sha256(json.dumps([SCHEMA, cell], sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _finished(store: Path, cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The rows already on disk, by key."""
+    files = {_key(cell): store / f"{_key(cell)}.json" for cell in cells}
+    return {key: json.loads(file.read_text(encoding="utf-8")) for key, file in files.items() if file.exists()}
+
+
+def _run_cells(cells: list[dict[str, Any]], store: Path, jobs: int, interrupt: Interrupt, done: int, of: int) -> None:
+    """Run cells one after the other or in processes; the first Ctrl-C stops after what is running."""
+    from joblib import Parallel, delayed, parallel_config  # imported where it is used: it starts a resource tracker
+
+    progress = StderrProgress("cells")
+    if jobs == 1:
+        for number, cell in enumerate(cells, start=1):
+            if interrupt.pressed or not _run_and_store(run_cell, cell, store):
+                interrupt.pressed = True
+                break
+            progress(done + number, of, 0.0)
+        return
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        running = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_run_and_store)(run_cell, cell, store) for cell in cells)
+        for number, kept in enumerate(running, start=1):
+            progress(done + number, of, 0.0)
+            if interrupt.pressed or not kept:
+                interrupt.pressed = True
+                break
+
+
+def _run_and_store(run: Callable[[Mapping[str, Any]], dict[str, Any]], cell: dict[str, Any], store: Path) -> bool:
+    """Run a cell and write its row whole; False where it was interrupted."""
+    try:
+        row = run(cell)
+    except KeyboardInterrupt:
+        return False
+    target = store / f"{_key(cell)}.json"
+    partial = target.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(json.dumps(row), encoding="utf-8")
+    os.replace(partial, target)
+    return True

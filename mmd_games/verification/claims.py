@@ -1,0 +1,164 @@
+"""The judge: claims about a run, each with its verdict, and one headline."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmd_games.arrays import kl
+from mmd_games.equilibria import NashEquilibrium, distance_to_equilibria, nash
+from mmd_games.errors import require_positive
+from mmd_games.games.game import Game, exact_gap
+from mmd_games.loop.feedback import Exact
+from mmd_games.loop.stack import log_linear_of
+from mmd_games.loop.trace import Trace
+from mmd_games.verification.convergence import Convergence, Kind, classify_convergence
+from mmd_games.verification.inequalities import check_contraction, check_plateau, check_record, gap_rounding
+from mmd_games.verification.verdicts import Claim, Headline, Verdict
+
+DEFAULT_TOLERANCE = 1e-8
+"""Where none is given, a gap of this many L counts as an equilibrium."""
+LARGEST_EXACT = 400
+"""Games with at most this many actions have their last gap computed in rationals."""
+SHORTEST_RUN = 50.0
+"""Smallest ηLT of a run that may be called stalled or diverging: eight turns of the fastest mode a game of this scale can have."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All that was found out about a run.
+
+    Attributes
+    ----------
+    headline : Headline
+    claims : tuple of Claim
+    tolerance : float
+        In the game's units.
+    reference : NashEquilibrium
+        Computed independently of the run.
+    convergence : Convergence
+        What the recorded gaps say.
+    """
+
+    headline: Headline
+    claims: tuple[Claim, ...]
+    tolerance: float
+    reference: NashEquilibrium
+    convergence: Convergence
+
+
+def default_tolerance(game: Game) -> float:
+    """1e-8·L, in the game's units."""
+    return DEFAULT_TOLERANCE * (float(game.scale) or 1.0)
+
+
+def judge(trace: Trace, tolerance: float | None = None) -> Judgement:
+    """Judge whether the last iterate reached the game's Nash equilibrium, and how.
+
+    Parameters
+    ----------
+    trace : Trace
+    tolerance : float, optional
+        Largest duality gap, in the game's units, that counts as an equilibrium; default 1e-8·L.
+    """
+    require_positive(tolerance=tolerance)
+    game, tolerance = trace.game, default_tolerance(trace.game) if tolerance is None else float(tolerance)
+    reference = nash(game)
+    convergence = classify_convergence(trace.iterations, trace.gaps, floor=gap_floor(game))
+    gap = _claim_gap(trace, tolerance)
+    claims = [check_record(trace), gap, _claim_distance(trace, reference, tolerance), check_contraction(trace), check_plateau(trace)]
+    kept = (*(claim for claim in claims if claim is not None), _claim_rate(trace, convergence))
+    return Judgement(_headline(trace, kept, convergence, tolerance, reference), kept, tolerance, reference, convergence)
+
+
+def gap_floor(game: Game) -> float:
+    """Gaps below this are rounding: 100 units of the last place of a payoff."""
+    return 25 * gap_rounding(game)
+
+
+def _claim_gap(trace: Trace, tolerance: float) -> Claim:
+    """The last iterate's duality gap, exact where the game is small enough."""
+    game = trace.game
+    statement = "The last iterate is a Nash equilibrium of the game: its duality gap is within the tolerance"
+    if game.actions <= LARGEST_EXACT:
+        exact = exact_gap(game, trace.policy)
+        measured, within, how = float(exact), exact <= tolerance, "computed in rational arithmetic: a proof for this policy and table"
+    else:
+        measured = float(game.gap_of_payoffs(game.payoffs(trace.policy)))
+        within, how = measured <= tolerance, "computed in floating point"
+    relative = measured / (float(game.scale) or 1.0)
+    detail = f"tolerance {tolerance:.3g}; relative to L the gap is {relative:.3g}; {how}."
+    return Claim("gap", statement, 0.0, measured, Verdict.CONFIRMED if within else Verdict.REFUTED, detail)
+
+
+def _claim_distance(trace: Trace, reference: NashEquilibrium, tolerance: float) -> Claim:
+    """The last iterate's distance to the set of equilibria: the gap may cost half of the tolerance's digits, by the game's conditioning."""
+    game = trace.game
+    statement = "The last iterate is at the equilibria that a linear program finds (total variation)"
+    if not reference.converged:
+        return Claim("distance", statement, 0.0, None, Verdict.INCONCLUSIVE, f"the linear program only reached a gap of {reference.gap:.1e}.")
+    measured = distance_to_equilibria(game, trace.policy)
+    allowed = math.sqrt(tolerance / (float(game.scale) or 1.0))
+    first = distance_to_equilibria(game, np.exp(trace.log_policies[0]))
+    detail = f"allowed √(tolerance/L) = {allowed:.1e}; the start was {first:.3g} away; the reference has gap {reference.gap:.1e} and {len(reference.support)} actions in its support."
+    return Claim("distance", statement, 0.0, measured, Verdict.CONFIRMED if measured <= allowed else Verdict.REFUTED, detail)
+
+
+def _claim_rate(trace: Trace, convergence: Convergence) -> Claim:
+    """Whether the gap falls linearly, and how fast; a run that is too short for its settings refutes nothing."""
+    verdict = {Kind.LINEAR: Verdict.CONFIRMED, Kind.INCONCLUSIVE: Verdict.INCONCLUSIVE}.get(convergence.kind, Verdict.REFUTED)
+    detail = f"{convergence.kind.value}: {convergence.evidence}"
+    if verdict is Verdict.REFUTED and _is_short(trace):
+        verdict, detail = Verdict.INCONCLUSIVE, f"{detail} But the run is too short to tell."
+    if convergence.window is not None and convergence.kind is Kind.LINEAR:
+        detail += f" Iterations {convergence.window[0]:,} to {convergence.window[1]:,}."
+    return Claim("rate", "The gap falls linearly: factor an iteration", None, convergence.rate, verdict, detail, interval=convergence.interval)
+
+
+def _headline(trace: Trace, claims: tuple[Claim, ...], convergence: Convergence, tolerance: float, reference: NashEquilibrium) -> Headline:
+    """One answer from all claims."""
+    by_name = {claim.name: claim for claim in claims}
+    reached = by_name["gap"].verdict is Verdict.CONFIRMED
+    if any(claim.hard and claim.verdict is Verdict.REFUTED for claim in claims):
+        return Headline.BROKEN
+    if reached and trace.gaps[0] <= tolerance:
+        return Headline.ALREADY
+    if reached:
+        return {Kind.LINEAR: Headline.CONVERGED, Kind.SUBLINEAR: Headline.SUBLINEAR}.get(convergence.kind, Headline.UNCLEAR)
+    if convergence.kind in (Kind.STALLED, Kind.DIVERGING):
+        if _is_short(trace):
+            return Headline.TOO_SHORT
+        plateau = by_name.get("plateau")
+        if plateau is not None and plateau.verdict is Verdict.CONFIRMED:
+            return Headline.REGULARISED
+        if _approaches(trace, reference):
+            return Headline.SLOW
+        return Headline.STALLED if convergence.kind is Kind.STALLED else Headline.DIVERGED
+    rule = log_linear_of(trace.algorithm)
+    if convergence.kind is Kind.SUBLINEAR and rule is not None and not rule.steady and rule.magnet_strength_power > 0:
+        # Settings that fall as a power of t allow no line. With steady ones a slow mode can look sublinear for long: then only a larger budget tells.
+        return Headline.SUBLINEAR
+    return Headline.FALLING if float(trace.gaps[-1]) < 0.9 * float(np.max(trace.gaps)) else Headline.TOO_SHORT
+
+
+def _approaches(trace: Trace, reference: NashEquilibrium) -> bool:
+    """Whether KL(π*‖π) to the reference still falls, by at least 1% over the second half of the run.
+
+    Proximal methods come closer to every equilibrium at every stage while their gap may rise (theory calls it Fejér monotone); a cycling or stalled run does not.
+    """
+    with np.errstate(divide="ignore"):
+        divergences = kl(np.log(reference.policy), trace.log_policies)
+    half = int(np.searchsorted(trace.policy_iterations, trace.steps / 2))
+    late = divergences[half:]
+    third = max(1, len(late) // 3)
+    return bool(np.max(late[-third:]) < 0.99 * np.min(late[:third]))
+
+
+def _is_short(trace: Trace) -> bool:
+    """Whether the run is too short for its settings to call it stalled."""
+    rule = log_linear_of(trace.algorithm)
+    if rule is None or trace.feedback != str(Exact()):
+        return trace.steps < SHORTEST_RUN
+    return float(np.mean(trace.stages.step_sizes)) * float(trace.game.scale) * trace.steps < SHORTEST_RUN

@@ -1,0 +1,176 @@
+"""Hard checks: what a theorem guarantees at every step, separated from rounding by an error bound.
+
+Each check recomputes what it needs from the game, the recorded policies and the stages.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmd_games.arrays import kl
+from mmd_games.equilibria import RegularisedEquilibrium, plateau, regularised_equilibrium
+from mmd_games.games.game import Game
+from mmd_games.loop.feedback import Exact
+from mmd_games.loop.stack import log_linear_of
+from mmd_games.loop.trace import Trace
+from mmd_games.verification.verdicts import Claim, Verdict
+
+UNIT = np.finfo(np.float64).eps / 2
+"""Unit roundoff u."""
+
+
+def payoff_rounding(game: Game) -> float:
+    """Largest rounding error of one payoff: γ_n·max|A|, n the length of the longest inner product, and one more for the exponentials of the policy."""
+    longest = max(game.payoff_matrix.shape[-2:])
+    return (longest + 4) * UNIT * float(np.max(np.abs(game.payoff_matrix)))
+
+
+def gap_rounding(game: Game) -> float:
+    """Largest difference between two evaluations of one policy's gap: each player's best payoff may round either way."""
+    return 4.0 * payoff_rounding(game)
+
+
+def check_record(trace: Trace) -> Claim:
+    """The recorded gaps are the gaps of the recorded policies, recomputed."""
+    game = trace.game
+    recorded = trace.gaps[np.searchsorted(trace.iterations, trace.policy_iterations)]
+    error = np.abs(game.gap_of_payoffs(game.payoffs(np.exp(trace.log_policies))) - recorded)
+    worst, allowed = int(np.argmax(error)), gap_rounding(game)
+    holds = bool(error[worst] <= allowed)
+    detail = f"{len(error)} gaps recomputed; the largest difference is {error[worst]:.1e}" + (
+        "." if holds else f", at iteration {trace.policy_iterations[worst]}: the record is not of these policies."
+    )
+    return Claim(
+        "record", "The recorded gaps are those of the recorded policies", 0.0, float(error[worst]), Verdict.CONFIRMED if holds else Verdict.REFUTED, detail, hard=True
+    )
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Two policies of one stage, `steps` apart, and how far KL to the regularised equilibrium may be from the theorem by rounding alone."""
+
+    iteration: int
+    steps: int
+    before: float
+    after: float
+    bound: float
+    rounding: float
+
+
+def check_contraction(trace: Trace) -> Claim:
+    """Sokota et al. (arXiv 2206.05825), Theorem 3.4: KL to the regularised equilibrium falls by 1/(1 + ηα) a step where η ≤ α/L²."""
+    statement = "KL to the regularised equilibrium falls by 1/(1 + ηα) a step at least (Magnetic Mirror Descent, Theorem 3.4)"
+    reason = _why_no_contraction(trace)
+    if reason:
+        return Claim("contraction", statement, None, None, Verdict.NOT_APPLICABLE, reason)
+    steps, unsolved = _stage_steps(trace)
+    rule = log_linear_of(trace.algorithm)
+    predicted = 1.0 / (1.0 + rule.step_size * rule.magnet_strength)
+    if not steps:
+        return Claim("contraction", statement, predicted, None, Verdict.INCONCLUSIVE, "no two recorded policies of one stage.")
+    broken = max(steps, key=lambda step: step.after - step.bound - step.rounding)
+    # Where KL is all rounding, its ratio says nothing.
+    ratios = [(step.after / step.before) ** (1.0 / step.steps) for step in steps if step.after > 4 * step.rounding]
+    measured = max(ratios) if ratios else None
+    excess = broken.after - broken.bound - broken.rounding
+    if excess > 0:
+        detail = f"broken at iteration {broken.iteration}: KL is {broken.after:.3e}, the bound {broken.bound:.3e} (rounding explains {broken.rounding:.0e})."
+        return Claim("contraction", statement, predicted, measured, Verdict.REFUTED, detail, hard=True)
+    if unsolved:
+        return Claim("contraction", statement, predicted, measured, Verdict.INCONCLUSIVE, f"{unsolved} regularised equilibria could not be computed.")
+    return Claim("contraction", statement, predicted, measured, Verdict.CONFIRMED, f"holds over all {len(steps)} recorded stretches; measured is the slowest.", hard=True)
+
+
+def _why_no_contraction(trace: Trace) -> str:
+    """Why Theorem 3.4 says nothing of this run; empty where it does."""
+    rule = log_linear_of(trace.algorithm)
+    if rule is None or len(trace.stages) == 0:
+        return "the run's settings are not known."
+    if trace.feedback != str(Exact()):
+        return "the payoffs were sampled."
+    if rule.magnet == "absent":
+        return "there is no magnet."
+    if not rule.steady:
+        return "magnet or settings move at every step."
+    if rule.explicit or rule.evaluation != "iterate":
+        return "the theorem is about the plain magnetic step."
+    scale = float(trace.game.scale)
+    if rule.step_size * scale**2 > rule.magnet_strength * (1 + 8 * UNIT):
+        return f"step_size {rule.step_size:.4g} is above α/L² = {rule.magnet_strength / scale**2:.4g}, where the theorem ends."
+    return ""
+
+
+def _stage_steps(trace: Trace) -> tuple[list[_Step], int]:
+    """All pairs of successive known policies inside a stage: the recorded ones, and where the magnet is refreshed the magnets themselves."""
+    rule, stages = log_linear_of(trace.algorithm), trace.stages
+    ends = np.append(stages.iterations[1:], trace.steps)
+    steps, unsolved, equilibrium = [], 0, None
+    for number, (first, last) in enumerate(zip(stages.iterations, ends, strict=True)):
+        inside = np.flatnonzero((trace.policy_iterations >= first) & (trace.policy_iterations <= last))
+        known = {int(trace.policy_iterations[i]): trace.log_policies[i] for i in inside}
+        if rule.magnet == "refreshed":
+            known.setdefault(int(first), stages.log_magnets[number])
+        if len(known) < 2:
+            continue
+        equilibrium = regularised_equilibrium(
+            trace.game, magnet_strength=float(stages.magnet_strengths[number]), log_magnet=stages.log_magnets[number], log_start=known[max(known)]
+        )
+        if not equilibrium.converged:
+            unsolved += 1
+            continue
+        times = sorted(known)
+        settings = (float(stages.step_sizes[number]), float(stages.magnet_strengths[number]))
+        steps += [_step(trace.game, equilibrium, *settings, now, known[now], then, known[then]) for now, then in zip(times, times[1:], strict=False)]
+    return steps, unsolved
+
+
+def _step(
+    game: Game, equilibrium: RegularisedEquilibrium, step_size: float, strength: float, now: int, policy: np.ndarray, then: int, later: np.ndarray
+) -> _Step:
+    """Measure one stretch, with its rounding.
+
+    To first order an error e in the logits moves KL(π*‖π) by at most e·‖π* − π‖₁ ≤ e·√(2 KL). A step makes e = (η·payoff error + 8u·max|log π|)/(1 + ηα), and the
+    contraction forgets old ones. The computed equilibrium is off by at most its residual, measured in the norm weighted by the policy: there the inverse of
+    I − S·C/α has norm at most 1, S being skew.
+    """
+    target = equilibrium.log_policy
+    before, after = float(kl(target, policy)), float(kl(target, later))
+    pull, steps = step_size * strength, then - now
+    largest_log = float(np.max(np.abs(np.concatenate([policy[np.isfinite(policy)], later[np.isfinite(later)]]))))
+    step_error = (step_size * 2 * payoff_rounding(game) + 8 * UNIT * largest_log) / (1 + pull)
+    run_error = min(steps, 1 + 1 / pull) * (step_error * math.sqrt(2 * before) + step_error**2)
+    solve_error = math.sqrt(2 * equilibrium.residual) + payoff_rounding(game) / strength
+    weight = np.exp(target)
+    distances = [math.sqrt(float(np.sum(np.where(weight > 0, weight * (target - log) ** 2, 0.0)))) for log in (_finite(policy, target), _finite(later, target))]
+    rounding = run_error + solve_error * sum(distances) + 2 * solve_error**2
+    return _Step(then, steps, before, after, before * (1 + pull) ** -steps, rounding)
+
+
+def _finite(log_policy: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The log-policy, with actions that neither it nor the target ever plays made equal."""
+    return np.where(np.isfinite(log_policy), log_policy, target)
+
+
+def check_plateau(trace: Trace) -> Claim | None:
+    """A fixed magnet leads to its regularised equilibrium, whose gap in the original game is known beforehand; None where the magnet is not fixed."""
+    rule = log_linear_of(trace.algorithm)
+    if rule is None or rule.magnet != "fixed" or not rule.steady or len(trace.stages) == 0:
+        return None
+    game, strength = trace.game, float(trace.stages.magnet_strengths[0])
+    statement = "A fixed magnet's plateau: the gap of its regularised equilibrium, 2α·[max log(π/ρ) − KL(π‖ρ)] for a symmetric game"
+    equilibrium = regularised_equilibrium(game, magnet_strength=strength, log_magnet=trace.stages.log_magnets[0])
+    predicted, measured = plateau(game, equilibrium), float(game.gap_of_payoffs(game.payoffs(trace.policy)))
+    if not equilibrium.converged:
+        return Claim("plateau", statement, None, measured, Verdict.INCONCLUSIVE, "the regularised equilibrium could not be computed.")
+    # |gap(π) − gap(π')| ≤ 2L·‖π − π'‖₁ ≤ 2L·√(2 KL) for a symmetric game (Pinsker); for two players L·(√(2 KL_x) + √(2 KL_y)) is no larger.
+    divergence = float(kl(equilibrium.log_policy, trace.log_policy))
+    bound = 2 * float(game.scale) * math.sqrt(2 * divergence) + gap_rounding(game)
+    difference = abs(measured - predicted)
+    if difference > bound:
+        return Claim("plateau", statement, predicted, measured, Verdict.REFUTED, f"they differ by {difference:.2e}, more than the {bound:.2e} that KL allows.", hard=True)
+    if bound <= 0.05 * predicted or difference <= 0.01 * predicted:
+        return Claim("plateau", statement, predicted, measured, Verdict.CONFIRMED, f"KL to the regularised equilibrium is {divergence:.1e}.")
+    return Claim("plateau", statement, predicted, measured, Verdict.INCONCLUSIVE, f"not there yet: KL to the regularised equilibrium is {divergence:.1e}.")

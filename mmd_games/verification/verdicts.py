@@ -1,0 +1,80 @@
+"""The words of the judge: verdicts, headlines and claims."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+
+class Verdict(str, Enum):
+    """What became of a claim."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    INCONCLUSIVE = "inconclusive"
+    NOT_APPLICABLE = "does not apply"
+
+    @property
+    def exit_status(self) -> int:
+        """0 confirmed, 1 refuted, 3 otherwise (2 is bad input)."""
+        return {Verdict.CONFIRMED: 0, Verdict.REFUTED: 1}.get(self, 3)
+
+
+class Headline(Enum):
+    """The answer to the one question: did the last iterate reach the game's Nash equilibrium, linearly? Members are (verdict, sentence)."""
+
+    CONVERGED = (Verdict.CONFIRMED, "The last iterate reached the game's Nash equilibrium, at a linear rate.")
+    REGULARISED = (Verdict.REFUTED, "The last iterate stalled at the equilibrium regularised towards its magnet, not at the game's.")
+    STALLED = (Verdict.REFUTED, "The last iterate stalled or cycles above the tolerance: it does not converge to the equilibrium.")
+    DIVERGED = (Verdict.REFUTED, "The last iterate moves away from the equilibrium.")
+    SUBLINEAR = (Verdict.REFUTED, "The last iterate approaches the equilibrium, but not at a linear rate.")
+    BROKEN = (Verdict.REFUTED, "A bound that theory guarantees does not hold on this run.")
+    FALLING = (Verdict.INCONCLUSIVE, "The gap was still falling when the budget ended: a larger one would tell.")
+    SLOW = (Verdict.INCONCLUSIVE, "The gap did not fall, but the policy still approaches the equilibrium in KL: a larger budget would tell.")
+    TOO_SHORT = (Verdict.INCONCLUSIVE, "The run is too short to tell.")
+    UNCLEAR = (Verdict.INCONCLUSIVE, "The tolerance was reached, but the record does not show at which rate.")
+    ALREADY = (Verdict.INCONCLUSIVE, "The start already is an equilibrium within the tolerance, so the run shows nothing: start elsewhere.")
+
+    @property
+    def verdict(self) -> Verdict:
+        """Confirmed, refuted or inconclusive."""
+        return self.value[0]
+
+    @property
+    def sentence(self) -> str:
+        """What users read."""
+        return self.value[1]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One thing that is claimed of a run, with what theory predicts and what was measured.
+
+    Attributes
+    ----------
+    name : str
+        A key for machines.
+    statement : str
+    predicted, measured : float or None
+    interval : (float, float) or None
+        95% interval of what was measured.
+    verdict : Verdict
+    detail : str
+        The reason, as a sentence.
+    hard : bool
+        Whether a refutation means that theory (or the run) is broken, and not only that the claim is false.
+    """
+
+    name: str
+    statement: str
+    predicted: float | None
+    measured: float | None
+    verdict: Verdict
+    detail: str
+    interval: tuple[float, float] | None = None
+    hard: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {**asdict(self), "verdict": self.verdict.value}
