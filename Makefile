@@ -59,7 +59,6 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 notebooks: $(VENV)/.test
-	$(BIN)/python -m jupytext --sync notebooks/*.py
 	$(BIN)/python -m jupytext --execute --to ipynb notebooks/*.py
 
 clean:

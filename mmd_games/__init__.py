@@ -5,6 +5,7 @@ The data flows one way: game → ``solve`` → trace → ``verify`` → report.
 
 from mmd_games import algorithms as algorithms
 from mmd_games import games as games
+from mmd_games import plots as plots
 from mmd_games.algorithms import Extragradient as Extragradient
 from mmd_games.algorithms import MagneticMirrorDescent as MagneticMirrorDescent
 from mmd_games.algorithms import MagneticPreferenceOptimization as MagneticPreferenceOptimization

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import numbers
 from collections.abc import Iterable
 from numbers import Integral
 
@@ -24,7 +25,7 @@ def require_positive(**values: float | int | None) -> None:
     for name, value in values.items():
         if value is None or getattr(value, "ndim", 0):
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+        if isinstance(value, bool) or not isinstance(value, numbers.Real) or not 0 < value < float("inf"):
             raise InputError(f"{name} must be a positive, finite number, got {value!r}.")
 
 

@@ -21,6 +21,7 @@ from mmd_games.loop.trace import Trace
 from mmd_games.verification import Claim, Convergence, Headline, Judgement, Verdict, judge
 
 SCHEMA = "mmd_games.report/1"
+COMPARISON_SCHEMA = "mmd_games.compare/1"
 WIDTH = 118
 
 
@@ -109,7 +110,7 @@ class Report:
             "game": {
                 "name": trace.game.name,
                 "blocks": list(trace.game.blocks),
-                "labels": trace.game.labels,
+                "labels": None if trace.game.labels is None else [list(names) for names in trace.game.labels],
                 "units": trace.game.units,
                 "scale": float(trace.game.scale),
                 "notes": list(trace.game.notes),
@@ -178,11 +179,16 @@ def comparison_rows(reports: Sequence[Report]) -> list[dict[str, str]]:
     ]
 
 
+def comparison_dict(reports: Sequence[Report]) -> dict[str, Any]:
+    """All reports, JSON-ready."""
+    return {"schema": COMPARISON_SCHEMA, "results": [result.to_dict() for result in reports]}
+
+
 def save_comparison(reports: Sequence[Report], directory: str | os.PathLike[str]) -> Path:
     """Write compare.json, gaps.png (all runs on one plot), and for three actions simplex.png, into a directory."""
     traces = [result.trace for result in reports]
     with output_directory(directory) as folder:
-        (folder / "compare.json").write_text(json.dumps([result.to_dict() for result in reports], indent=1) + "\n", encoding="utf-8")
+        (folder / "compare.json").write_text(json.dumps(comparison_dict(reports), indent=1) + "\n", encoding="utf-8")
         plots.save(plots.plot_gaps(traces), folder / "gaps.png")
         if traces[0].game.blocks == (3,):
             plots.save(plots.plot_simplex(traces), folder / "simplex.png")
@@ -199,15 +205,16 @@ def _rate_per_product(result: Report) -> str:
 
 @contextlib.contextmanager
 def output_directory(directory: str | os.PathLike[str]) -> Iterator[Path]:
-    """A fresh folder whose files move into `directory` when all are written; nothing half-written is left behind.
+    """A fresh folder whose files move into `directory` when all are written; otherwise nothing is left behind, nor directories made for it.
 
     Raises
     ------
     InputError
         When the directory cannot be written.
     """
-    target = Path(directory)
+    target, made = Path(directory), []
     try:
+        made = [folder for folder in (target, *target.parents) if not folder.exists()]
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".partial-") as partial:
             yield Path(partial)
@@ -215,17 +222,20 @@ def output_directory(directory: str | os.PathLike[str]) -> Iterator[Path]:
                 os.replace(file, target / file.name)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error}).") from None
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):  # it has files now
+                folder.rmdir()
 
 
 def require_writable(directory: str | os.PathLike[str]) -> None:
-    """Refuse an output directory that could not be written, before any work is done for it."""
-    existing = Path(directory)
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        raise InputError(f"{existing}: is a file; a directory was expected.")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"{existing}: this directory cannot be written.")
+    """Refuse an output directory that cannot be written, before any work is done for it; told by trying, and nothing stays."""
+    target = Path(directory)
+    for folder in (target, *target.parents):
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{folder}: is a file; a directory was expected.")
+    with output_directory(target):
+        pass
 
 
 def _policy_line(trace: Trace) -> str:

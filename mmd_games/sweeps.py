@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import tomllib
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -16,11 +18,14 @@ import numpy as np
 from mmd_games import algorithms, games, plots, specs
 from mmd_games.errors import InputError, require_positive, require_whole, unknown
 from mmd_games.loop import default_start, solve
+from mmd_games.loop.budget import steps_within
 from mmd_games.loop.progress import Interrupt, StderrProgress, interruptible
 from mmd_games.report import output_directory, require_writable, verify
 from mmd_games.verification import default_tolerance
 
 SCHEMA = "mmd_games.bench/1"
+LISTS = {"games": '["random:n=10"]', "algorithms": '["mpo", "omwu"]', "seeds": "[0, 1]"}
+"""The keys of a suite that are lists, with an example."""
 LEVELS = (1e-2, 1e-4, 1e-6, 1e-8)
 """Relative gaps whose cost in products is reported."""
 
@@ -51,22 +56,22 @@ class Suite:
     def __post_init__(self) -> None:
         require_whole(products=self.products)
         require_positive(tolerance=self.tolerance)
-        for key in ("games", "algorithms", "seeds"):
+        for key in LISTS:
             if not getattr(self, key):
                 raise InputError(f"A suite needs at least one entry in '{key}'.")
 
     def cells(self) -> list[dict[str, Any]]:
-        """The settings of every cell; each game and algorithm is checked before anything runs."""
+        """The settings of every cell; each algorithm, and each game with its first seed, is made once before anything runs."""
         for spec in self.algorithms:
             algorithms.from_spec(spec)
         settings = {"products": self.products, "tolerance": self.tolerance}
         return [{"game": game, "algorithm": algorithm, **settings} for spec in self.games for game in self._seeded(spec) for algorithm in self.algorithms]
 
     def _seeded(self, spec: str) -> list[str]:
-        if not games.takes_seed(spec):
-            games.from_spec(spec)
-            return [spec]
-        return [f"{spec}{',' if ':' in spec else ':'}seed={seed}" for seed in self.seeds]
+        seeds = self.seeds if games.takes_seed(spec) else ()
+        every = [f"{spec}{',' if ':' in spec else ':'}seed={seed}" for seed in seeds] or [spec]
+        games.from_spec(every[0])
+        return every
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,11 @@ class SweepResult:
     suite: Suite
     cells: list[dict[str, Any]]
     interrupted: bool
+
+    @property
+    def drawn(self) -> bool:
+        """Whether any cell has gaps to draw."""
+        return any("gaps" in cell for cell in self.cells)
 
     def rows(self) -> list[dict[str, str]]:
         """The rows as text, for a table."""
@@ -113,9 +123,11 @@ def read_suite(path: str | os.PathLike[str]) -> Suite:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: cannot be read as TOML ({error}).") from None
     known = {field.name for field in fields(Suite)}
-    for key in content:
+    for key, value in content.items():
         if key not in known:
             raise InputError(f"{path}: {unknown('key', key, known)}")
+        if key in LISTS and not isinstance(value, list):
+            raise InputError(f"{path}: {key} must be a list, as in {key} = {LISTS[key]}, got {value!r}.")
     try:
         return specs.build(Suite, {"name": Path(path).stem, **content}, "a suite")
     except InputError as error:
@@ -132,16 +144,16 @@ def run_suite(suite: Suite, directory: str | os.PathLike[str], *, jobs: int = 1,
     jobs : int
         Processes that run cells at once.
     resume : bool
-        Keep the cells that an earlier run finished with the very same settings; without it a directory that holds cells is refused.
+        Keep the cells that an earlier run finished with the very same settings, and run the failed ones again; without it a directory that holds
+        cells is refused.
     """
     require_whole(jobs=jobs)
     require_writable(directory)
     cells = suite.cells()
     store = Path(directory) / "cells"
-    finished = _finished(store, cells)
+    finished = {key for key, row in _finished(store, cells).items() if "error" not in row}
     if any(store.glob("*.json")) and not resume:
         raise InputError(f"{directory}: holds finished cells; --resume keeps them, another --out starts afresh.")
-    store.mkdir(parents=True, exist_ok=True)
     waiting = [cell for cell in cells if _key(cell) not in finished]
     with interruptible() as interrupt:
         _run_cells(waiting, store, jobs, interrupt, done=len(finished), of=len(cells))
@@ -149,25 +161,24 @@ def run_suite(suite: Suite, directory: str | os.PathLike[str], *, jobs: int = 1,
     result = SweepResult(suite, [rows[_key(cell)] for cell in cells if _key(cell) in rows], interrupt.pressed and len(rows) < len(cells))
     with output_directory(directory) as folder:
         (folder / "results.json").write_text(json.dumps(result.to_dict(), indent=1) + "\n", encoding="utf-8")
-        if any("gaps" in row for row in result.cells):
+        if result.drawn:
             plots.save(plots.plot_suite(result.cells, suite.name), folder / "gaps.png")
     return result
 
 
 def run_cell(cell: Mapping[str, Any]) -> dict[str, Any]:
-    """Play and judge one cell; what a user could mend (a game too large, a setting out of range) becomes the row's error."""
+    """Play and judge one cell; a failure (a setting out of range, a mistake in a user's own method) becomes the row's error, and the others go on."""
     row: dict[str, Any] = dict(cell)
     try:
         game, method = games.from_spec(cell["game"]), algorithms.from_spec(cell["algorithm"])
         tolerance = cell["tolerance"] / 1e-8 * default_tolerance(game)
         start, notes = default_start(game, tolerance)
-        steps = max(1, cell["products"] // getattr(method, "products_per_step", 1))
-        trace = solve(game, method, steps=steps, until=tolerance / 10, start=start)
+        trace = solve(game, method, steps=steps_within(cell["products"], method, game), until=tolerance / 10, start=start)
         if trace.stopped == "interrupted":
             raise KeyboardInterrupt
         report = verify(trace, tolerance, notes=notes)
-    except InputError as error:
-        return row | {"error": str(error)}
+    except Exception as error:
+        return row | {"error": str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"}
     scale = float(game.scale) or 1.0
     relative = trace.gaps / scale
     rate = report.convergence.rate
@@ -197,16 +208,19 @@ def _key(cell: Mapping[str, Any]) -> str:
 
 
 def _finished(store: Path, cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The rows already on disk, by key."""
-    files = {_key(cell): store / f"{_key(cell)}.json" for cell in cells}
-    return {key: json.loads(file.read_text(encoding="utf-8")) for key, file in files.items() if file.exists()}
+    """The rows already on disk, by key; a damaged one counts as missing."""
+    rows = {}
+    for key in map(_key, cells):
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            rows[key] = json.loads((store / f"{key}.json").read_text(encoding="utf-8"))
+    return rows
 
 
 def _run_cells(cells: list[dict[str, Any]], store: Path, jobs: int, interrupt: Interrupt, done: int, of: int) -> None:
     """Run cells one after the other or in processes; the first Ctrl-C stops after what is running."""
     from joblib import Parallel, delayed, parallel_config  # imported where it is used: it starts a resource tracker
 
-    progress = StderrProgress("cells")
+    progress = StderrProgress("cells", gaps=False)
     if jobs == 1:
         for number, cell in enumerate(cells, start=1):
             if interrupt.pressed or not _run_and_store(run_cell, cell, store):
@@ -216,11 +230,14 @@ def _run_cells(cells: list[dict[str, Any]], store: Path, jobs: int, interrupt: I
         return
     with parallel_config(backend="loky", inner_max_num_threads=1):
         running = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_run_and_store)(run_cell, cell, store) for cell in cells)
-        for number, kept in enumerate(running, start=1):
-            progress(done + number, of, 0.0)
-            if interrupt.pressed or not kept:
-                interrupt.pressed = True
-                break
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*tasks", UserWarning)  # that closing early cancels what still runs is meant
+            for number, kept in enumerate(running, start=1):
+                progress(done + number, of, 0.0)
+                if interrupt.pressed or not kept:
+                    interrupt.pressed = True
+                    break
+            running.close()
 
 
 def _run_and_store(run: Callable[[Mapping[str, Any]], dict[str, Any]], cell: dict[str, Any], store: Path) -> bool:
@@ -229,8 +246,6 @@ def _run_and_store(run: Callable[[Mapping[str, Any]], dict[str, Any]], cell: dic
         row = run(cell)
     except KeyboardInterrupt:
         return False
-    target = store / f"{_key(cell)}.json"
-    partial = target.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(row), encoding="utf-8")
-    os.replace(partial, target)
+    with output_directory(store) as folder:
+        (folder / f"{_key(cell)}.json").write_text(json.dumps(row), encoding="utf-8")
     return True

@@ -39,6 +39,11 @@ def _unit(scale: float) -> float:
     return scale if scale > 0 else 1.0
 
 
+def _contracting_step(strength: float, unit: float) -> float:
+    """α/L², the largest step that the contraction theorem covers; divided twice where L² would leave float64."""
+    return strength / unit**2 if 1e-100 < unit < 1e100 else strength / unit / unit
+
+
 class _Magnetic(NamedMethod):
     """Shared by all methods with a magnet: the default strength, and the checks."""
 
@@ -91,7 +96,7 @@ class MagneticPreferenceOptimization(_Magnetic):
 
     def with_defaults(self, scale: float) -> Self:
         strength, unit = self._strength(scale), _unit(scale)
-        step_size = self.step_size or (strength / unit / unit if self.inner == "mmd" else 1.0 / (strength + 2.0 * unit))
+        step_size = self.step_size or (_contracting_step(strength, unit) if self.inner == "mmd" else 1.0 / (strength + 2.0 * unit))
         pull = max(step_size * strength, sys.float_info.min)
         stage = max(1, math.ceil(max(1.5 * math.sqrt(3.0 / pull), 1.0 / pull)))
         return self._filled(magnet_strength=strength, step_size=step_size, refresh_every=stage)
@@ -148,7 +153,7 @@ class MagneticMirrorDescent(_Magnetic):
     def with_defaults(self, scale: float) -> Self:
         unit = _unit(scale)
         strength = unit if self.magnet == "annealed" and self.magnet_strength is None else self._strength(scale)
-        step_size = self.step_size or strength / unit / unit
+        step_size = self.step_size or _contracting_step(strength, unit)
         own = {"fixed": {}, "moving": {"magnet_rate": min(1.0, step_size * strength / 2.0)}, "annealed": {"anneal_power": 0.5}}[self.magnet]
         return self._filled(magnet_strength=strength, step_size=step_size, **own)
 

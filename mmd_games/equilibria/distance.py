@@ -6,7 +6,7 @@ import numpy as np
 
 from mmd_games.arrays import Array, block_slices
 from mmd_games.equilibria.highs import minimise
-from mmd_games.equilibria.lp import nash, unit_matrix
+from mmd_games.equilibria.lp import NashEquilibrium, nash, unit_matrix
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, check_policy
 
@@ -14,7 +14,7 @@ LARGEST = 1e6
 """Bound on every number of the scaled program, in which the constraints are violated by 1."""
 
 
-def distance_to_equilibria(game: Game, policy: Array) -> float:
+def distance_to_equilibria(game: Game, policy: Array, *, equilibrium: NashEquilibrium | None = None) -> float:
     r"""Total variation from a policy to the nearest Nash equilibrium; for a profile, the larger of the two players' distances.
 
     The equilibria of a zero-sum game are polytopes, one for each player: :math:`\{p : Sp \le 0\}` in a symmetric game,
@@ -28,6 +28,8 @@ def distance_to_equilibria(game: Game, policy: Array) -> float:
         One game, not a stack.
     policy : array (actions,)
         Probabilities of all players' actions.
+    equilibrium : NashEquilibrium, optional
+        Any equilibrium of the game, for the value of a matrix game; computed where it is needed and not given.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def distance_to_equilibria(game: Game, policy: Array) -> float:
     if len(game.blocks) == 1:
         return _distance(matrix, 0.0, policy)
     rows, columns = block_slices(game.blocks)
-    reference = nash(game).policy
+    reference = (nash(game) if equilibrium is None else equilibrium).policy
     return max(
         _distance(-matrix.T, np.max(-(reference[rows] @ matrix)), policy[rows]),
         _distance(matrix, np.max(matrix @ reference[columns]), policy[columns]),

@@ -1,8 +1,8 @@
 """What is played, and what a policy is worth in it. A game knows nothing of algorithms."""
 
-from mmd_games.games.catalogue import from_spec, listing
+from mmd_games.games.catalogue import from_spec, listing, takes_seed
 from mmd_games.games.colonel_blotto import blotto
-from mmd_games.games.files import read_game
+from mmd_games.games.files import SUFFIXES, read_game
 from mmd_games.games.game import Game
 from mmd_games.games.matrix import MatrixGame
 from mmd_games.games.openspiel import openspiel_game
@@ -28,6 +28,7 @@ from mmd_games.games.structured import (
 )
 
 __all__ = [
+    "SUFFIXES",
     "Game",
     "MatrixGame",
     "PreferenceGame",
@@ -50,5 +51,6 @@ __all__ = [
     "read_game",
     "rock_paper_scissors",
     "spinning_top",
+    "takes_seed",
     "transitive_cyclic",
 ]

@@ -102,6 +102,13 @@ def from_spec(spec: str) -> Game:
     return specs.build(factory, settings, f"game '{name}'")
 
 
+def takes_seed(spec: str) -> bool:
+    """Whether the game of a spec is drawn at random, and its seed is left open."""
+    family, _, _ = spec.strip().partition(":")
+    factory = FAMILIES.get(ALIASES.get(family, family))
+    return factory is not None and "seed" in specs.keys(factory) and "seed" not in specs.parse(spec)[1]
+
+
 def listing() -> list[Family]:
     """Every family of the catalogue, OpenSpiel's games last."""
     families = [

@@ -16,6 +16,8 @@ from mmd_games.games.text_files import read_csv, read_tsv, read_words
 
 READERS = {".npy": read_npy, ".npz": read_npz, ".csv": read_csv, ".tsv": read_tsv, ".txt": read_words, ".dat": read_words, ".json": read_json}
 """By suffix, what turns the bytes of a file into a table."""
+SUFFIXES = tuple(READERS)
+"""How the name of a file of a game ends."""
 
 
 def read_game(path: str | os.PathLike[str], *, payoffs: bool = False, symmetrise: bool = False) -> PreferenceGame | MatrixGame:

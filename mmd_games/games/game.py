@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
@@ -86,8 +87,7 @@ class Game(ABC):
     def stack(cls, games: Sequence[Self]) -> Self:
         """Games of one shape as one game with a leading batch axis."""
         first = games[0]
-        stacked = object.__new__(type(first))
-        stacked.__dict__.update(first.__dict__)
+        stacked = copy.copy(first)
         stacked.payoff_matrix = np.stack([game.payoff_matrix for game in games])
         stacked.name = f"{len(games)} games"
         return stacked

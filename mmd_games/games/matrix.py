@@ -59,11 +59,12 @@ class MatrixGame(Game):
         self.payoff_matrix = table
         self.blocks = (rows, columns)
         self.name = name
-        row_names = check_labels(range(rows) if row_labels is None else row_labels, rows, "rows")
-        column_names = check_labels(range(columns) if column_labels is None else column_labels, columns, "columns")
+        row_names = check_labels(list(map(str, range(rows))) if row_labels is None else row_labels, rows, "rows")
+        column_names = check_labels(list(map(str, range(columns))) if column_labels is None else column_labels, columns, "columns")
         self.labels = None if row_labels is None and column_labels is None else (row_names, column_names)
 
     def payoffs(self, policy: Array) -> Array:
+        """What each row receives against y, then what each column receives against x: Ay and −Aᵀx."""
         rows, columns = block_slices(self.blocks)
         matrix = self.payoff_matrix
         received = (matrix @ policy[..., columns, None])[..., 0]
@@ -71,4 +72,5 @@ class MatrixGame(Game):
         return namespace(received).concat([received, -paid], axis=-1)
 
     def against(self, block: int, opponents: np.ndarray) -> np.ndarray:
+        """What each action of player `block` receives against each drawn action of the other player."""
         return self.payoff_matrix[:, opponents] if block == 0 else -self.payoff_matrix[opponents].T

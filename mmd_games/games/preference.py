@@ -108,9 +108,11 @@ class PreferenceGame(Game):
         return self.payoff_matrix + 0.5
 
     def payoffs(self, policy: Array) -> Array:
+        """How much more often than half the time each action wins against the policy: Sπ."""
         return (self.payoff_matrix @ policy[..., None])[..., 0]
 
     def against(self, block: int, opponents: np.ndarray) -> np.ndarray:
+        """Columns of S, one for each drawn opponent."""
         return self.payoff_matrix[:, opponents]
 
 

@@ -25,10 +25,21 @@ def silent(step: int, steps: int, gap: float) -> None:
 
 
 class StderrProgress:
-    """A bar on stderr for work that takes longer than two seconds; called with step = steps it goes away."""
+    """A bar on stderr for work that takes longer than two seconds; called with step = steps it goes away.
 
-    def __init__(self, what: str = "solving"):
+    Where stderr is no terminal (a log file) nothing is drawn.
+
+    Parameters
+    ----------
+    what : str
+        What is going on.
+    gaps : bool
+        Whether the gap is shown beside the bar.
+    """
+
+    def __init__(self, what: str = "solving", *, gaps: bool = True):
         self._what = what
+        self._gaps = gaps
         self._due = time.monotonic() + PATIENCE
         self._bar: Any = None
 
@@ -39,7 +50,11 @@ class StderrProgress:
             from rich.console import Console  # imported where it is used: it costs more than many a run
             from rich.progress import Progress as Bar
 
-            self._bar = Bar(*Bar.get_default_columns(), "gap {task.fields[gap]:.2e}", console=Console(stderr=True), transient=True)
+            console = Console(stderr=True)
+            if not (console.is_terminal or console.is_jupyter):
+                self._due = float("inf")
+                return
+            self._bar = Bar(*Bar.get_default_columns(), *(["gap {task.fields[gap]:.2e}"] if self._gaps else []), console=console, transient=True)
             self._task = self._bar.add_task(self._what, total=steps, gap=gap)
             self._bar.start()
         self._bar.update(self._task, completed=step, total=steps, gap=gap)

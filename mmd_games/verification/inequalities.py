@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmd_games.algorithms import LogLinear
 from mmd_games.arrays import kl
 from mmd_games.equilibria import RegularisedEquilibrium, plateau, regularised_equilibrium
 from mmd_games.games.game import Game
@@ -63,11 +64,11 @@ class _Step:
 def check_contraction(trace: Trace) -> Claim:
     """Sokota et al. (arXiv 2206.05825), Theorem 3.4: KL to the regularised equilibrium falls by 1/(1 + ηα) a step where η ≤ α/L²."""
     statement = "KL to the regularised equilibrium falls by 1/(1 + ηα) a step at least (Magnetic Mirror Descent, Theorem 3.4)"
-    reason = _why_no_contraction(trace)
-    if reason:
-        return Claim("contraction", statement, None, None, Verdict.NOT_APPLICABLE, reason)
-    steps, unsolved = _stage_steps(trace)
     rule = log_linear_of(trace.algorithm)
+    reason = "the run's settings are not known." if rule is None or len(trace.stages) == 0 else _why_no_contraction(trace, rule)
+    if rule is None or reason:
+        return Claim("contraction", statement, None, None, Verdict.NOT_APPLICABLE, reason)
+    steps, unsolved = _stage_steps(trace, refreshed=rule.magnet == "refreshed")
     predicted = 1.0 / (1.0 + rule.step_size * rule.magnet_strength)
     if not steps:
         return Claim("contraction", statement, predicted, None, Verdict.INCONCLUSIVE, "no two recorded policies of one stage.")
@@ -84,11 +85,8 @@ def check_contraction(trace: Trace) -> Claim:
     return Claim("contraction", statement, predicted, measured, Verdict.CONFIRMED, f"holds over all {len(steps)} recorded stretches; measured is the slowest.", hard=True)
 
 
-def _why_no_contraction(trace: Trace) -> str:
+def _why_no_contraction(trace: Trace, rule: LogLinear) -> str:
     """Why Theorem 3.4 says nothing of this run; empty where it does."""
-    rule = log_linear_of(trace.algorithm)
-    if rule is None or len(trace.stages) == 0:
-        return "the run's settings are not known."
     if trace.feedback != str(Exact()):
         return "the payoffs were sampled."
     if rule.magnet == "absent":
@@ -103,15 +101,16 @@ def _why_no_contraction(trace: Trace) -> str:
     return ""
 
 
-def _stage_steps(trace: Trace) -> tuple[list[_Step], int]:
+def _stage_steps(trace: Trace, *, refreshed: bool) -> tuple[list[_Step], int]:
     """All pairs of successive known policies inside a stage: the recorded ones, and where the magnet is refreshed the magnets themselves."""
-    rule, stages = log_linear_of(trace.algorithm), trace.stages
+    stages = trace.stages
     ends = np.append(stages.iterations[1:], trace.steps)
-    steps, unsolved, equilibrium = [], 0, None
+    steps: list[_Step] = []
+    unsolved = 0
     for number, (first, last) in enumerate(zip(stages.iterations, ends, strict=True)):
         inside = np.flatnonzero((trace.policy_iterations >= first) & (trace.policy_iterations <= last))
         known = {int(trace.policy_iterations[i]): trace.log_policies[i] for i in inside}
-        if rule.magnet == "refreshed":
+        if refreshed:
             known.setdefault(int(first), stages.log_magnets[number])
         if len(known) < 2:
             continue

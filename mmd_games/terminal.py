@@ -1,0 +1,45 @@
+"""Tables on standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+WIDTH = 160
+"""Columns of a table where standard output is no terminal."""
+
+
+def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Print rows as a table, every word verbatim; nothing where there are none."""
+    from rich.console import Console  # imported where it is used: it costs more than many a run
+    from rich.table import Table
+    from rich.text import Text
+
+    if not rows:
+        return
+    table = Table(title=Text(title), title_justify="left")
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(str(value)) for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+
+
+def listing_rows(families: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Names with their keys, as rows of a table: defaults are shown as they are written in a spec."""
+    return [
+        {
+            "name": ", ".join([family["name"], *family["aliases"]]),
+            "keys": ", ".join(key if value is None else f"{key}={_as_typed(value)}" for key, value in family["keys"].items()),
+            "what it is": family["description"],
+            **({"example": family["example"]} if "example" in family else {}),
+        }
+        for family in families
+    ]
+
+
+def _as_typed(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "/".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

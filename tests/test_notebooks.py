@@ -1,0 +1,44 @@
+"""The notebooks: paired with their scripts, executed, and still running from clean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import jupytext
+import nbclient
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+SCRIPTS = sorted(FOLDER.glob("*.py"))
+
+
+def test_there_is_a_quickstart():
+    assert "01_quickstart.py" in {script.name for script in SCRIPTS}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_the_notebook_is_its_script_executed(script):
+    notebook = nbformat.read(script.with_suffix(".ipynb"), as_version=4)
+    source = jupytext.read(script)
+    assert [(cell.cell_type, cell.source) for cell in notebook.cells] == [(cell.cell_type, cell.source) for cell in source.cells], "run make notebooks"
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), "run make notebooks"
+    figures = sum("image/png" in output.get("data", {}) for cell in code for output in cell.outputs)
+    assert figures >= 2
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_the_notebook_runs_from_clean_and_says_the_same(script, monkeypatch):
+    # The kernel is a process of its own: what it prints must be what the stored notebook shows.
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+    stored = nbformat.read(script.with_suffix(".ipynb"), as_version=4)
+    fresh = jupytext.read(script)
+    nbclient.NotebookClient(fresh, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
+    assert printed(fresh)[-1] == printed(stored)[-1]
+
+
+def printed(notebook) -> list[str]:
+    """What the code cells wrote to standard output."""
+    return [output.text for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs if output.output_type == "stream" and output.name == "stdout"]
