@@ -44,12 +44,16 @@ Whole = Parameter(converter=lambda _, tokens: convert(tokens[0].value, int, "it"
 """1e5 is a whole number, 1.5 is none."""
 
 
-Source = Annotated[str, Parameter(help="A table (.npy .npz .csv .tsv .txt .json), or a game by name, such as blotto:soldiers=10,fields=3 or openspiel:kuhn_poker.")]
+Source = Annotated[
+    str, Parameter(help="A table (.npy .npz .csv .tsv .txt .json), or a game by name, such as blotto:soldiers=10,fields=3 or openspiel:kuhn_poker.")
+]
 Payoffs = Annotated[bool, Parameter(help="Read the table as payoffs, not as win probabilities.", negative="")]
 Symmetrise = Annotated[bool, Parameter(help="Repair a table with P + Pᵀ ≠ 1 by averaging each pair, and say by how much.", negative="")]
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON alone on standard output.", negative="")]
 Out = Annotated[Path | None, Parameter(help="Directory for the results.")]
-Start = Annotated[str | None, Parameter(help="uniform; random:seed=1; 0.2/0.3/0.5; or a file. Default uniform, or random where uniform is an equilibrium already.")]
+Start = Annotated[
+    str | None, Parameter(help="uniform; random:seed=1; 0.2/0.3/0.5; or a file. Default uniform, or random where uniform is an equilibrium already.")
+]
 Tolerance = Annotated[float | None, Parameter(help="Largest duality gap that counts as an equilibrium, in the game's units; default 1e-8 of its scale L.")]
 FeedbackSpec = Annotated[str, Parameter(name="--feedback", help="exact, or sampled:opponents=16,seed=0.")]
 

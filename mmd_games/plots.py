@@ -10,7 +10,7 @@ import textwrap
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from mmd_games.loop.trace import Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#E69F00", "#56B4E9")
 DASHES: tuple[Any, ...] = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)), (0, (1, 1)), (0, (8, 2, 1.5, 2, 1.5, 2)), (0, (4, 4)))
@@ -32,7 +33,12 @@ SIMILAR = 10
 
 
 def plot_gaps(
-    traces: Sequence[Trace], *, labels: Sequence[str] | None = None, average: bool = True, against: Literal["products", "iterations"] = "products", ax: Axes | None = None
+    traces: Sequence[Trace],
+    *,
+    labels: Sequence[str] | None = None,
+    average: bool = True,
+    against: Literal["products", "iterations"] = "products",
+    ax: Axes | None = None,
 ) -> Axes:
     """Duality gap of the last iterate, and thinner of the average iterate, for one or several runs.
 
@@ -179,7 +185,7 @@ def save(ax: Axes, path: str | os.PathLike[str]) -> Path:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script that the font lacks is drawn as boxes
-            ax.figure.savefig(partial, dpi=150, bbox_inches="tight")
+            cast("Figure", ax.figure).savefig(partial, dpi=150, bbox_inches="tight")
         os.replace(partial, target)
     except OSError as error:
         raise InputError(f"{target}: cannot be written ({error.strerror or error}).") from None
@@ -220,7 +226,11 @@ def _names(traces: Sequence[Trace]) -> list[str]:
     names = []
     for trace, name, mine in zip(traces, short, settings, strict=True):
         others = [theirs for other, theirs in zip(short, settings, strict=True) if other == name]
-        differing = [f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in mine.items() if any(theirs.get(key) != value for theirs in others)]
+        differing = [
+            f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
+            for key, value in mine.items()
+            if any(theirs.get(key) != value for theirs in others)
+        ]
         games = {other.game.name for other, theirs in zip(traces, short, strict=True) if theirs == name}
         full = f"{name}:{','.join(differing)}" if differing else name
         full = f"{full} on {trace.game.name}" if len(games) > 1 else full

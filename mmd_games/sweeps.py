@@ -229,7 +229,7 @@ def _run_cells(cells: list[dict[str, Any]], store: Path, jobs: int, interrupt: I
             progress(done + number, of, 0.0)
         return
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        running = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_run_and_store)(run_cell, cell, store) for cell in cells)
+        running: Any = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_run_and_store)(run_cell, cell, store) for cell in cells)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*tasks", UserWarning)  # that closing early cancels what still runs is meant
             for number, kept in enumerate(running, start=1):

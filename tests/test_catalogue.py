@@ -136,9 +136,7 @@ def test_what_is_wrong_with_a_spec_is_said(spec: str, words: list[str]) -> None:
     assert peak < 64 * 2**20
 
 
-@pytest.mark.parametrize(
-    "call", [lambda: games.random(distribution="normal"), lambda: games.transitive_cyclic(on="both"), lambda: games.blotto(payoff="win")]
-)
+@pytest.mark.parametrize("call", [lambda: games.random(distribution="normal"), lambda: games.transitive_cyclic(on="both"), lambda: games.blotto(payoff="win")])
 def test_choices_are_checked_without_a_spec_too(call) -> None:
     with pytest.raises(InputError, match="must be one of"):
         call()

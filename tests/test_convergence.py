@@ -80,7 +80,13 @@ def test_lines_are_called_linear(shape):
 
 @pytest.mark.parametrize(
     ("shape", "kind", "recall"),
-    [(power_law, Kind.SUBLINEAR, 0.8), (stretched_exponential, Kind.SUBLINEAR, 0.8), (plateau_for_ever, Kind.STALLED, 0.7), (cycling, Kind.STALLED, 0.7), (diverging, Kind.DIVERGING, 0.95)],
+    [
+        (power_law, Kind.SUBLINEAR, 0.8),
+        (stretched_exponential, Kind.SUBLINEAR, 0.8),
+        (plateau_for_ever, Kind.STALLED, 0.7),
+        (cycling, Kind.STALLED, 0.7),
+        (diverging, Kind.DIVERGING, 0.95),
+    ],
 )
 def test_what_is_no_line_is_never_called_linear_nor_hidden_as_inconclusive(shape, kind, recall):
     counts = kinds(shape)
@@ -133,7 +139,12 @@ def test_a_short_record_is_inconclusive(number):
 
 @pytest.mark.parametrize(
     ("iterations", "gaps", "words"),
-    [([0, 1, 1], [1, 1, 1], "increasing"), ([0, 1], [1, 1, 1], "one length"), ([0, 1, 2], [1, np.nan, 1], "iteration 1"), ([0, 1, 2], [1, 1, np.inf], "iteration 2")],
+    [
+        ([0, 1, 1], [1, 1, 1], "increasing"),
+        ([0, 1], [1, 1, 1], "one length"),
+        ([0, 1, 2], [1, np.nan, 1], "iteration 1"),
+        ([0, 1, 2], [1, 1, np.inf], "iteration 2"),
+    ],
 )
 def test_bad_records_are_refused(iterations, gaps, words):
     with pytest.raises(InputError, match=words):

@@ -139,7 +139,11 @@ def test_gap_is_openspiels_nash_conv(game: mg.MatrixGame, data: st.DataObject) -
         part = (profile[:m], profile[m:])[state.current_player()]
         tabular.policy_for_key(state.information_state_string())[: len(part)] = part
     expected = float(mg.duality_gap(game, profile))
-    for found in (exploitability.nash_conv(turn_based, tabular), 2 * exploitability.exploitability(turn_based, tabular), pyspiel.nash_conv(turn_based, tabular.to_dict())):
+    for found in (
+        exploitability.nash_conv(turn_based, tabular),
+        2 * exploitability.exploitability(turn_based, tabular),
+        pyspiel.nash_conv(turn_based, tabular.to_dict()),
+    ):
         assert found == pytest.approx(expected, abs=2 * gap_error(game))
 
 

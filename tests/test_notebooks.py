@@ -41,4 +41,10 @@ def test_the_notebook_runs_from_clean_and_says_the_same(script, monkeypatch):
 
 def printed(notebook) -> list[str]:
     """What the code cells wrote to standard output."""
-    return [output.text for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs if output.output_type == "stream" and output.name == "stdout"]
+    return [
+        output.text
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if output.output_type == "stream" and output.name == "stdout"
+    ]

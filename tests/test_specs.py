@@ -86,9 +86,7 @@ def test_build_refuses(settings: dict[str, object], words: list[str]) -> None:
     assert all(word in str(refusal.value) for word in words), str(refusal.value)
 
 
-@given(
-    st.integers(-(10**18), 10**18), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.lists(st.floats(0, 1), min_size=1, max_size=4)
-)
+@given(st.integers(-(10**18), 10**18), st.floats(allow_nan=False, allow_infinity=False), st.booleans(), st.lists(st.floats(0, 1), min_size=1, max_size=4))
 def test_a_written_spec_reads_back(count: int, size: float, flag: bool, wins: list[float]) -> None:
     written = spec_name("x", count=count, size=size, flag=flag, wins=tuple(wins))
     name, settings = specs.parse(written)

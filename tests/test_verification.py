@@ -66,7 +66,7 @@ def test_a_short_budget_is_inconclusive(game):
 
 
 def test_a_run_cut_while_falling_is_inconclusive(game):
-    report = mg.verify(run(game, "mpo", steps=600, until=None))
+    report = mg.verify(run(game, "mpo", steps=300, until=None))
     assert report.headline is Headline.FALLING
 
 
@@ -146,7 +146,11 @@ def test_a_wrong_update_breaks_the_theorem(game):
     wrong = mg.PreferenceGame(game.preference.T)  # the payoff's sign turned
     played = run(wrong, "mmd", steps=300, start=[0.5, 0.3, 0.2], until=None)
     forged = dataclasses.replace(
-        trace, log_policies=played.log_policies, gaps=mg.duality_gap(game, np.exp(played.log_policies)), policy_iterations=played.policy_iterations, iterations=played.policy_iterations
+        trace,
+        log_policies=played.log_policies,
+        gaps=mg.duality_gap(game, np.exp(played.log_policies)),
+        policy_iterations=played.policy_iterations,
+        iterations=played.policy_iterations,
     )
     assert check_contraction(forged).verdict is Verdict.REFUTED
 

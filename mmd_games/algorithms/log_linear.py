@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 from mmd_games.arrays import Array, Blocks, log_normalise, namespace
 from mmd_games.errors import InputError, require_whole
@@ -26,7 +26,9 @@ class PayoffOracle(Protocol):
 
     blocks: Blocks
 
-    def __call__(self, log_policy: Array) -> Array: ...
+    def __call__(self, log_policy: Array) -> Array:
+        """Payoff of every action, (..., actions)."""
+        ...
 
 
 class State(NamedTuple):
@@ -97,10 +99,11 @@ class LogLinear:
 
     def init(self, log_policy: Array) -> State:
         """The state before the first step, at a normalised log-policy."""
+        log_magnet: Array = log_policy
         if self.magnet == "absent":
             log_magnet = 0.0
-        else:
-            log_magnet = namespace(log_policy).zeros_like(log_policy) if self.uniform_reference else log_policy
+        elif self.uniform_reference:
+            log_magnet = namespace(log_policy).zeros_like(log_policy)
         return State(log_policy, log_magnet, *self.settings(0), 0, None)
 
     def step(self, state: State, payoffs: PayoffOracle) -> State:
@@ -135,6 +138,11 @@ def _mixture(log_policy: Array, log_magnet: Array, weight: Array) -> Array:
     return namespace(log_policy).where(weight == 1.0, log_magnet, geometric_mixture(log_policy, log_magnet, weight))
 
 
+def unit_of(scale: float) -> float:
+    """L, or 1 in a game without payoffs: there every policy is an equilibrium and any unit will do."""
+    return scale if scale > 0 else 1.0
+
+
 class NamedMethod(ABC):
     """A method under the name its authors gave it: a frozen record of scalars that knows which member of the family it is."""
 
@@ -146,7 +154,7 @@ class NamedMethod(ABC):
         """The same method with every setting filled in, by theory, from the game's scale L = max|S|."""
 
     @abstractmethod
-    def as_log_linear(self) -> LogLinear:
+    def as_log_linear(self: Any) -> LogLinear:
         """The member of the family that this is; every setting must be filled in."""
 
     def _needs(self, setting: str) -> bool:

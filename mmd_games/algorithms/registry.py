@@ -8,15 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmd_games import specs
-from mmd_games.algorithms.methods import (
-    Extragradient,
-    MagneticMirrorDescent,
-    MagneticPreferenceOptimization,
-    MultiplicativeWeights,
-    NashMirrorDescent,
-    OptimisticMultiplicativeWeights,
-    PolicyUpdate,
-)
+from mmd_games.algorithms.magnetic import MagneticMirrorDescent, MagneticPreferenceOptimization, NashMirrorDescent, PolicyUpdate
+from mmd_games.algorithms.magnetless import Extragradient, MultiplicativeWeights, OptimisticMultiplicativeWeights
 from mmd_games.errors import InputError, unknown
 
 ALGORITHMS: dict[str, type] = {
@@ -63,7 +56,9 @@ def from_settings(name: str, settings: Mapping[str, Any]) -> Any:
     try:
         own = getattr(importlib.import_module(module), class_name)
     except ModuleNotFoundError as error:
-        raise InputError(f"Algorithm '{name}': no module named '{error.name}' can be imported (a name of the library's own is one of {', '.join(ALGORITHMS)}).") from None
+        raise InputError(
+            f"Algorithm '{name}': no module named '{error.name}' can be imported (a name of the library's own is one of {', '.join(ALGORITHMS)})."
+        ) from None
     except AttributeError:
         raise InputError(f"Algorithm '{name}': module '{module}' has no '{class_name}'.") from None
     if not (callable(getattr(own, "init", None)) and callable(getattr(own, "step", None))):
@@ -76,7 +71,11 @@ def to_spec(algorithm: Any) -> str:
     name = next((name for name, known in ALGORITHMS.items() if type(algorithm) is known), None)
     if name is None:
         name = f"{type(algorithm).__module__}:{type(algorithm).__qualname__}"
-    return ":".join(filter(None, [name, ",".join(f"{key}={float(value)!r}" if isinstance(value, float) else f"{key}={value}" for key, value in settings_of(algorithm).items())]))
+    return ":".join(
+        filter(
+            None, [name, ",".join(f"{key}={float(value)!r}" if isinstance(value, float) else f"{key}={value}" for key, value in settings_of(algorithm).items())]
+        )
+    )
 
 
 def settings_of(algorithm: Any) -> dict[str, Any]:

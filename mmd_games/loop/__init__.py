@@ -8,7 +8,7 @@ from mmd_games.loop.solve import DEFAULT_STEPS as DEFAULT_STEPS
 from mmd_games.loop.solve import solve as solve
 from mmd_games.loop.solve import solve_many as solve_many
 from mmd_games.loop.starts import default_start as default_start
-from mmd_games.loop.starts import from_spec as start_from_spec
+from mmd_games.loop.starts import from_spec as start_from_spec  # noqa: F401
 from mmd_games.loop.starts import random_start as random_start
 from mmd_games.loop.trace import Stages as Stages
 from mmd_games.loop.trace import Trace as Trace

@@ -16,7 +16,9 @@ from mmd_games.games.game import Game
 class Feedback(Protocol):
     """How payoffs are learned. `begin` returns the function policy → payoffs of one run; it owns the run's random state."""
 
-    def begin(self, game: Game) -> Callable[[Array], Array]: ...
+    def begin(self, game: Game) -> Callable[[Array], Array]:
+        """The function policy → payoffs of one run."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class Exact:
     """The payoffs themselves: one matrix-vector product for all players."""
 
     def begin(self, game: Game) -> Callable[[Array], Array]:
+        """The game's own payoffs."""
         return game.payoffs
 
 
@@ -49,6 +52,7 @@ class Sampled:
         require_whole(minimum=0, seed=self.seed)
 
     def begin(self, game: Game) -> Callable[[Array], Array]:
+        """A run's own stream of votes, from the seed."""
         generator = np.random.default_rng(self.seed)
         vote = 0.5 if game.value_offset else float(np.max(np.abs(game.payoff_matrix))) or 1.0
         slices = block_slices(game.blocks)

@@ -17,7 +17,9 @@ PATIENCE = 2.0
 class Progress(Protocol):
     """Told now and then how far a run is."""
 
-    def __call__(self, step: int, steps: int, gap: float) -> None: ...
+    def __call__(self, step: int, steps: int, gap: float) -> None:
+        """Be told that `step` of `steps` are done, with the gap there."""
+        ...
 
 
 def silent(step: int, steps: int, gap: float) -> None:
@@ -44,6 +46,7 @@ class StderrProgress:
         self._bar: Any = None
 
     def __call__(self, step: int, steps: int, gap: float) -> None:
+        """Draw, once it is due."""
         if self._bar is None:
             if step >= steps or time.monotonic() < self._due:
                 return

@@ -94,7 +94,7 @@ class Recorder:
 
     def gap_rows(self) -> list[tuple[int, Any]]:
         """All kept rows by step: the grids', the refreshes', and those of kept policies."""
-        rows = {step: row for step, row in self._refreshes.rows.values()}
+        rows = dict(self._refreshes.rows.values())
         rows |= {step: row for step, (row, _) in self._policies.rows.items()}
         return sorted((rows | self._gaps.rows).items())
 

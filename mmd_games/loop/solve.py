@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmd_games.algorithms.log_linear import LogLinear
-from mmd_games.algorithms.methods import MagneticPreferenceOptimization
+from mmd_games.algorithms.magnetic import MagneticPreferenceOptimization
 from mmd_games.arrays import Array, log_normalise, uniform_log_policy
 from mmd_games.errors import InputError, require_positive, require_whole
 from mmd_games.games.game import Game, check_policy
@@ -111,7 +111,7 @@ def solve_many(
     if len(counts) > 1:
         raise InputError(f"games, algorithms and starts must be as many as each other, or one; got {sorted(counts)}.")
     count = counts.pop() if counts else 1
-    every = [list(given) if isinstance(given, list | tuple) else [given] * count for given in (games, algorithms, starts)]
+    every: list[list[Any]] = [list(given) if isinstance(given, list | tuple) else [given] * count for given in (games, algorithms, starts)]
     budget, feedback = _Budget(steps, until), feedback or Exact()
     chosen = [_with_defaults(algorithm, game) for game, algorithm in zip(every[0], every[1], strict=True)]
     log_starts = [_log_start(game, start) for game, start in zip(every[0], every[2], strict=True)]

@@ -23,7 +23,11 @@ NUMBERS = ("step_size", "magnet_strength", "magnet_rate")
 def log_linear_of(algorithm: Any) -> LogLinear | None:
     """The member of the log-linear family that an algorithm is, if it is one; a subclass that steps otherwise is not."""
     own = type(algorithm)
-    if not isinstance(algorithm, LogLinear | NamedMethod) or own.step not in (LogLinear.step, NamedMethod.step) or own.init not in (LogLinear.init, NamedMethod.init):
+    if (
+        not isinstance(algorithm, LogLinear | NamedMethod)
+        or own.step not in (LogLinear.step, NamedMethod.step)
+        or own.init not in (LogLinear.init, NamedMethod.init)
+    ):
         return None
     return algorithm if isinstance(algorithm, LogLinear) else algorithm.log_linear
 
@@ -57,7 +61,7 @@ class Stack:
                 require_memory(8.0 * len(games) * games[0].payoff_matrix.size, f"A stack of {len(games)} games")
                 self.game = type(games[0]).stack(games)
             self.log_start = np.stack(log_starts)
-            rules = [log_linear_of(algorithm) for algorithm in algorithms]
+            rules: list[Any] = [log_linear_of(algorithm) for algorithm in algorithms]
             columns = {name: np.array([[getattr(rule, name)] for rule in rules]) for name in NUMBERS}
             self.algorithm = self.rule = dataclasses.replace(rules[0], **columns)
 

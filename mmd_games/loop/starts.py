@@ -75,7 +75,9 @@ def default_start(game: Game, tolerance: float) -> tuple[np.ndarray | None, tupl
 
 def never_played(start: np.ndarray | None) -> tuple[str, ...]:
     """A note where a start gives some action no probability at all: a multiplicative update keeps that for good."""
-    zeros = 0 if start is None else int(np.count_nonzero(start == 0))
+    if start is None:
+        return ()
+    zeros = int(np.count_nonzero(start == 0))
     return (f"the start plays {zeros} of the {len(start)} actions with probability 0, and multiplicative updates never will play them.",) if zeros else ()
 
 

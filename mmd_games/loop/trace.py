@@ -133,7 +133,9 @@ class Trace:
         return f"<Trace {self}>"
 
     @classmethod
-    def from_policies(cls, game: Game, log_policies: Array, iterations: Sequence[int] | np.ndarray | None = None, *, name: str = "a run from elsewhere") -> Trace:
+    def from_policies(
+        cls, game: Game, log_policies: Array, iterations: Sequence[int] | np.ndarray | None = None, *, name: str = "a run from elsewhere"
+    ) -> Trace:
         """Bring in a run made elsewhere, to be judged like one's own.
 
         Parameters
@@ -202,7 +204,7 @@ class Trace:
             "stopped": self.stopped,
             "steady": self.stages.steady,
         }
-        arrays = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        arrays: dict[str, Any] = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
         arrays |= {f"stage_{name}": value for name, value in vars(self.stages).items() if isinstance(value, np.ndarray)}
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
@@ -230,12 +232,14 @@ class Trace:
             meta = json.loads(str(arrays.pop("meta")))
             if meta["schema"] != SCHEMA:
                 raise InputError(f"{path}: a trace of schema {meta['schema']}; this version reads {SCHEMA}.")
-            game: Game = object.__new__(GAMES[meta["kind"]])
+            game = Game.__new__(GAMES[meta["kind"]])
             labels = meta["labels"] and tuple(map(tuple, meta["labels"]))
-            game.__dict__.update({key: meta[key] for key in ("name", "units", "value_offset")}, labels=labels, notes=tuple(meta["notes"]))
+            vars(game).update({key: meta[key] for key in ("name", "units", "value_offset")}, labels=labels, notes=tuple(meta["notes"]))
             game.payoff_matrix, game.blocks = arrays.pop("payoff_matrix"), tuple(meta["blocks"])
             game.payoff_matrix.flags.writeable = False
-            stages = Stages(**{name: arrays.pop(f"stage_{name}") for name in ("iterations", "log_magnets", "magnet_strengths", "step_sizes")}, steady=meta["steady"])
+            stages = Stages(
+                **{name: arrays.pop(f"stage_{name}") for name in ("iterations", "log_magnets", "magnet_strengths", "step_sizes")}, steady=meta["steady"]
+            )
             algorithm = _algorithm(meta["algorithm"]) if meta["own"] else meta["algorithm"]
             return cls(game=game, algorithm=algorithm, stages=stages, feedback=meta["feedback"], stopped=meta["stopped"], **arrays)
         except FileNotFoundError:

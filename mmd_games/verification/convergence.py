@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ RISE = 0.1
 """A gap that is higher by this factor (in nats) in the last quarter than in the first is rising."""
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """How a gap behaves."""
 
     LINEAR = "linear"
@@ -104,7 +104,9 @@ def classify_convergence(iterations: Sequence[int] | Array, gaps: Sequence[float
     reached_floor = used.stop < len(g)
     times, heights = _envelope(t[used], g[used], floor)
     if len(times) < FEWEST_BINS:
-        return Convergence(Kind.INCONCLUSIVE, None, None, None, floor, f"only {len(times)} separate stretches of the run lie above the floor; {FEWEST_BINS} are needed.")
+        return Convergence(
+            Kind.INCONCLUSIVE, None, None, None, floor, f"only {len(times)} separate stretches of the run lie above the floor; {FEWEST_BINS} are needed."
+        )
 
     line = _longest_line(times, heights)
     if line is not None:
@@ -171,9 +173,7 @@ def _linear(first: int, times: np.ndarray, heights: np.ndarray, floor: float) ->
     reach = float(stdtrit(len(x) - 2, 0.975)) * deviation
     fall = _fall(x, y) / math.log(10)
     evidence = f"the envelope falls by {fall:.1f} decades on a line that beats a power law and a stretched exponential."
-    return Convergence(
-        Kind.LINEAR, math.exp(slope), (math.exp(slope - reach), min(1.0, math.exp(slope + reach))), (int(x[0]), int(x[-1])), floor, evidence
-    )
+    return Convergence(Kind.LINEAR, math.exp(slope), (math.exp(slope - reach), min(1.0, math.exp(slope + reach))), (int(x[0]), int(x[-1])), floor, evidence)
 
 
 def _not_a_line(times: np.ndarray, heights: np.ndarray, reached_floor: bool) -> tuple[Kind, str]:

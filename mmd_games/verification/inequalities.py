@@ -5,6 +5,7 @@ Each check recomputes what it needs from the game, the recorded policies and the
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -45,7 +46,13 @@ def check_record(trace: Trace) -> Claim:
         "." if holds else f", at iteration {trace.policy_iterations[worst]}: the record is not of these policies."
     )
     return Claim(
-        "record", "The recorded gaps are those of the recorded policies", 0.0, float(error[worst]), Verdict.CONFIRMED if holds else Verdict.REFUTED, detail, hard=True
+        "record",
+        "The recorded gaps are those of the recorded policies",
+        0.0,
+        float(error[worst]),
+        Verdict.CONFIRMED if holds else Verdict.REFUTED,
+        detail,
+        hard=True,
     )
 
 
@@ -82,7 +89,9 @@ def check_contraction(trace: Trace) -> Claim:
         return Claim("contraction", statement, predicted, measured, Verdict.REFUTED, detail, hard=True)
     if unsolved:
         return Claim("contraction", statement, predicted, measured, Verdict.INCONCLUSIVE, f"{unsolved} regularised equilibria could not be computed.")
-    return Claim("contraction", statement, predicted, measured, Verdict.CONFIRMED, f"holds over all {len(steps)} recorded stretches; measured is the slowest.", hard=True)
+    return Claim(
+        "contraction", statement, predicted, measured, Verdict.CONFIRMED, f"holds over all {len(steps)} recorded stretches; measured is the slowest.", hard=True
+    )
 
 
 def _why_no_contraction(trace: Trace, rule: LogLinear) -> str:
@@ -122,7 +131,7 @@ def _stage_steps(trace: Trace, *, refreshed: bool) -> tuple[list[_Step], int]:
             continue
         times = sorted(known)
         settings = (float(stages.step_sizes[number]), float(stages.magnet_strengths[number]))
-        steps += [_step(trace.game, equilibrium, *settings, now, known[now], then, known[then]) for now, then in zip(times, times[1:], strict=False)]
+        steps += [_step(trace.game, equilibrium, *settings, now, known[now], then, known[then]) for now, then in itertools.pairwise(times)]
     return steps, unsolved
 
 
@@ -169,7 +178,9 @@ def check_plateau(trace: Trace) -> Claim | None:
     bound = 2 * float(game.scale) * math.sqrt(2 * divergence) + gap_rounding(game)
     difference = abs(measured - predicted)
     if difference > bound:
-        return Claim("plateau", statement, predicted, measured, Verdict.REFUTED, f"they differ by {difference:.2e}, more than the {bound:.2e} that KL allows.", hard=True)
+        return Claim(
+            "plateau", statement, predicted, measured, Verdict.REFUTED, f"they differ by {difference:.2e}, more than the {bound:.2e} that KL allows.", hard=True
+        )
     if bound <= 0.05 * predicted or difference <= 0.01 * predicted:
         return Claim("plateau", statement, predicted, measured, Verdict.CONFIRMED, f"KL to the regularised equilibrium is {divergence:.1e}.")
     return Claim("plateau", statement, predicted, measured, Verdict.INCONCLUSIVE, f"not there yet: KL to the regularised equilibrium is {divergence:.1e}.")

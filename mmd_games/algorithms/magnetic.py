@@ -1,20 +1,6 @@
-"""The methods by name: presets of the log-linear family, with their defaults by theory.
+"""The methods with a magnet: presets of the log-linear family, with their defaults by theory.
 
-Every class is a frozen, keyword-only record of scalars, so settings print, compare, hash, and become keys on the command line. A setting left at None is
-filled in by ``with_defaults(L)``, L being half the range of the payoffs; ``solve`` does so. Which one to choose:
-
-===============================  =====================================  ==========================
-method                           last iterate converges to              products a step
-===============================  =====================================  ==========================
-MagneticPreferenceOptimization   the Nash equilibrium, linearly         1 (2 with ``inner="pu"``)
-OptimisticMultiplicativeWeights  the Nash equilibrium, linearly         1
-Extragradient                    the Nash equilibrium, linearly         2
-MagneticMirrorDescent            the magnet's regularised equilibrium   1
-PolicyUpdate                     the magnet's regularised equilibrium   2
-NashMirrorDescent                the magnet's regularised equilibrium   1
-MultiplicativeWeights            nothing, unless the equilibrium is     1
-                                 pure
-===============================  =====================================  ==========================
+A setting left at None is filled in by ``with_defaults(L)``, L being half the range of the payoffs; ``solve`` does so.
 """
 
 from __future__ import annotations
@@ -24,7 +10,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
-from mmd_games.algorithms.log_linear import LogLinear, NamedMethod
+from mmd_games.algorithms.log_linear import LogLinear, NamedMethod, unit_of
 from mmd_games.errors import InputError, require_positive, require_whole
 
 RELATIVE_STRENGTH = 0.2
@@ -32,16 +18,6 @@ RELATIVE_STRENGTH = 0.2
 
 RELATIVE_STAGE = 2.0
 """k of the default stage length K = k/(ηα): a stage then brings KL to its regularised equilibrium down by e² at least; chosen on the same suite."""
-
-
-def _unit(scale: float) -> float:
-    # In a game without payoffs every policy is an equilibrium and any unit will do.
-    return scale if scale > 0 else 1.0
-
-
-def _contracting_step(strength: float, unit: float) -> float:
-    """α/L², the largest step that the contraction theorem covers; divided twice where L² would leave float64."""
-    return strength / unit**2 if 1e-100 < unit < 1e100 else strength / unit / unit
 
 
 class _Magnetic(NamedMethod):
@@ -53,11 +29,11 @@ class _Magnetic(NamedMethod):
     def __post_init__(self) -> None:
         require_positive(step_size=self.step_size, magnet_strength=self.magnet_strength)
 
-    def _filled(self, **defaults: Any) -> Self:
+    def _filled(self: Any, **defaults: Any) -> Any:
         return replace(self, **{name: value for name, value in defaults.items() if getattr(self, name) is None})
 
     def _strength(self, scale: float) -> float:
-        return RELATIVE_STRENGTH * _unit(scale) if self.magnet_strength is None else self.magnet_strength
+        return RELATIVE_STRENGTH * unit_of(scale) if self.magnet_strength is None else self.magnet_strength
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,13 +71,15 @@ class MagneticPreferenceOptimization(_Magnetic):
         _require_inner_weight(self, explicit=self.inner == "pu")
 
     def with_defaults(self, scale: float) -> Self:
-        strength, unit = self._strength(scale), _unit(scale)
+        """Fill in what is open, from L."""
+        strength, unit = self._strength(scale), unit_of(scale)
         step_size = self.step_size or (_contracting_step(strength, unit) if self.inner == "mmd" else 1.0 / (strength + 2.0 * unit))
         pull = max(step_size * strength, sys.float_info.min)
-        stage = max(1, math.ceil(max(1.5 * math.sqrt(3.0 / pull), 1.0 / pull)))
+        stage = max(1, math.ceil(max(1.5 * math.sqrt(3.0 / pull), RELATIVE_STAGE / pull)))
         return self._filled(magnet_strength=strength, step_size=step_size, refresh_every=stage)
 
-    def as_log_linear(self) -> LogLinear:
+    def as_log_linear(self: Any) -> LogLinear:
+        """The preset, with its settings."""
         inner = {"mmd": {}, "pu": {"evaluation": "half_step", "explicit": True}}[self.inner]
         return LogLinear(step_size=self.step_size, magnet_strength=self.magnet_strength, magnet="refreshed", refresh_every=self.refresh_every or 0, **inner)
 
@@ -151,13 +129,15 @@ class MagneticMirrorDescent(_Magnetic):
         return super()._needs(setting) or (self.magnet, setting) in (("moving", "magnet_rate"), ("annealed", "anneal_power"))
 
     def with_defaults(self, scale: float) -> Self:
-        unit = _unit(scale)
+        """Fill in what is open, from L."""
+        unit = unit_of(scale)
         strength = unit if self.magnet == "annealed" and self.magnet_strength is None else self._strength(scale)
         step_size = self.step_size or _contracting_step(strength, unit)
         own = {"fixed": {}, "moving": {"magnet_rate": min(1.0, step_size * strength / 2.0)}, "annealed": {"anneal_power": 0.5}}[self.magnet]
         return self._filled(magnet_strength=strength, step_size=step_size, **own)
 
-    def as_log_linear(self) -> LogLinear:
+    def as_log_linear(self: Any) -> LogLinear:
+        """The preset, with its settings."""
         power = self.anneal_power or 0.0 if self.magnet == "annealed" else 0.0
         return LogLinear(
             step_size=self.step_size,
@@ -197,10 +177,12 @@ class PolicyUpdate(_Magnetic):
         _require_inner_weight(self, explicit=True)
 
     def with_defaults(self, scale: float) -> Self:
+        """Fill in what is open, from L."""
         strength = self._strength(scale)
-        return self._filled(magnet_strength=strength, step_size=1.0 / (strength + 2.0 * _unit(scale)))
+        return self._filled(magnet_strength=strength, step_size=1.0 / (strength + 2.0 * unit_of(scale)))
 
-    def as_log_linear(self) -> LogLinear:
+    def as_log_linear(self: Any) -> LogLinear:
+        """The preset, with its settings."""
         return LogLinear(
             step_size=self.step_size,
             magnet_strength=self.magnet_strength,
@@ -240,9 +222,11 @@ class NashMirrorDescent(_Magnetic):
         _require_inner_weight(self, explicit=True)
 
     def with_defaults(self, scale: float) -> Self:
+        """Fill in what is open, from L."""
         return self._filled(magnet_strength=self._strength(scale))
 
-    def as_log_linear(self) -> LogLinear:
+    def as_log_linear(self: Any) -> LogLinear:
+        """The preset, with its settings."""
         decaying = self.step_size is None
         return LogLinear(
             step_size=1.0 / self.magnet_strength if decaying else self.step_size,
@@ -254,82 +238,6 @@ class NashMirrorDescent(_Magnetic):
             decay_time=2.0,
             uniform_reference=self.reference == "uniform",
         )
-
-
-class _WithoutMagnet(NamedMethod):
-    """Shared by the methods without a magnet: one setting, the step size, given as a multiple of 1/L."""
-
-    step_size: float | None
-    _default_step: float
-
-    def __post_init__(self) -> None:
-        require_positive(step_size=self.step_size)
-
-    def with_defaults(self, scale: float) -> Self:
-        return self if self.step_size is not None else replace(self, step_size=self._default_step / _unit(scale))
-
-
-@dataclass(frozen=True, kw_only=True)
-class MultiplicativeWeights(_WithoutMagnet):
-    r"""Multiplicative weights (Hedge): no magnet. The average iterate converges; the last one does not, unless the equilibrium is pure.
-
-    Parameters
-    ----------
-    step_size : float, optional
-        :math:`\eta`; default :math:`0.1/L`.
-
-    References
-    ----------
-    Freund & Schapire, "Adaptive game playing using multiplicative weights", Games and Economic Behavior 29, 1999.
-    """
-
-    step_size: float | None = None
-    _default_step = 0.1
-
-    def as_log_linear(self) -> LogLinear:
-        return LogLinear(step_size=self.step_size)
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimisticMultiplicativeWeights(_WithoutMagnet):
-    r"""Optimistic multiplicative weights: the payoff is extrapolated one step ahead; one product a step.
-
-    Parameters
-    ----------
-    step_size : float, optional
-        :math:`\eta`; default :math:`0.5/L`. Locally it converges while :math:`\eta\,\omega_{\max} < 1/\sqrt{3}`, and :math:`\omega_{\max} \le L`.
-
-    References
-    ----------
-    Daskalakis & Panageas, arXiv 1807.04252; linear last-iterate convergence with a unique equilibrium in Wei et al., ICLR 2021, arXiv 2006.09517.
-    """
-
-    step_size: float | None = None
-    _default_step = 0.5
-
-    def as_log_linear(self) -> LogLinear:
-        return LogLinear(step_size=self.step_size, evaluation="extrapolated")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Extragradient(_WithoutMagnet):
-    r"""Extragradient in the entropic geometry (mirror-prox): the payoff is evaluated at a half step; two products a step.
-
-    Parameters
-    ----------
-    step_size : float, optional
-        :math:`\eta`; default :math:`0.7/L`. Locally it converges while :math:`\eta\,\omega_{\max} < 1`, fastest for a mode with :math:`\eta\,\omega = 1/\sqrt{2}`.
-
-    References
-    ----------
-    Korpelevich, 1976; Nemirovski, "Prox-method with rate of convergence O(1/t)", SIAM J. Optim. 15, 2004.
-    """
-
-    step_size: float | None = None
-    _default_step = 0.7
-
-    def as_log_linear(self) -> LogLinear:
-        return LogLinear(step_size=self.step_size, evaluation="half_step")
 
 
 def _require_inner_weight(method: Any, explicit: bool) -> None:
