@@ -32,7 +32,7 @@ game
 
 # %%
 fig, ax = plt.subplots(figsize=(4.6, 3.8), layout="constrained")
-mg.plots.plot_payoffs(game, ax=ax)
+mg.plots.plot_payoffs(game, ax=ax);
 
 # %% [markdown]
 # ## One run and its verdict
@@ -63,7 +63,7 @@ runs = [mg.solve(game, method, steps=3_000) for method in methods]
 
 fig, axes = plt.subplots(1, 2, figsize=(11, 4.4), layout="constrained")
 mg.plots.plot_gaps(runs, ax=axes[0])
-mg.plots.plot_simplex(runs, ax=axes[1])
+mg.plots.plot_simplex(runs, ax=axes[1]);
 
 # %%
 for run in runs:

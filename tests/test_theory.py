@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cmath
+import itertools
 import math
 from typing import Any
 
@@ -219,7 +220,7 @@ def test_the_multiplier_of_every_mode(method: str, number: int) -> None:
     algorithm, multiplier = MULTIPLIERS[method]
     for omega, values in coordinates(*GAMES[number], algorithm, 4):
         expected = multiplier(1j * ETA * omega)
-        for before, after in zip(values, values[1:], strict=False):
+        for before, after in itertools.pairwise(values):
             assert abs(after / before - expected) <= TOLERANCE
 
 
