@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import OptimizeResult, OptimizeWarning, linprog
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 FEASIBILITY = 1e-10
 """The tightest tolerance HiGHS accepts, on constraints and bounds."""
@@ -32,6 +35,8 @@ def minimise(costs: np.ndarray, *, matrix: np.ndarray, at_most: np.ndarray, equa
     scipy.optimize.OptimizeResult
         Its ``success`` says whether there is a solution; nothing is raised when there is none.
     """
+    from scipy.optimize import OptimizeWarning, linprog  # imported where it is used: it takes longer than all the rest of the library
+
     options = {"primal_feasibility_tolerance": FEASIBILITY, "dual_feasibility_tolerance": FEASIBILITY, "small_matrix_value": SMALLEST_ENTRY}
     with warnings.catch_warnings():
         # SciPy hands small_matrix_value on to HiGHS, but warns that it does not know it.

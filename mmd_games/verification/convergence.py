@@ -13,7 +13,6 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from mmd_games.arrays import Array
 from mmd_games.errors import InputError
@@ -170,6 +169,8 @@ def _linear(first: int, times: np.ndarray, heights: np.ndarray, floor: float) ->
     memory = float(residuals[1:] @ residuals[:-1]) / spread if spread > 0 else 0.0
     memory = min(max(memory, 0.0), 0.95)
     deviation = math.sqrt(squares / (len(x) - 2) / float(np.sum((x - x.mean()) ** 2)) * (1 + memory) / (1 - memory))
+    from scipy.special import stdtrit  # imported where it is used, like all of SciPy
+
     reach = float(stdtrit(len(x) - 2, 0.975)) * deviation
     fall = _fall(x, y) / math.log(10)
     evidence = f"the envelope falls by {fall:.1f} decades on a line that beats a power law and a stretched exponential."
