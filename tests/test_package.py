@@ -1,0 +1,41 @@
+"""The package as a whole: what importing costs, and what is public."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import mmd_games as mg
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted((ROOT / "mmd_games").rglob("*.py"))
+
+
+def test_importing_loads_nothing_heavy():
+    """SciPy, matplotlib and the rest are imported where they are used, so start-up costs little more than NumPy's."""
+    heavy = ["torch", "pyspiel", "open_spiel", "numba", "matplotlib", "scipy.optimize", "scipy.stats", "rich", "cyclopts", "joblib", "pandas", "hypothesis"]
+    code = f"import sys, mmd_games; print([name for name in {heavy!r} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_every_public_name_is_documented():
+    for name, value in vars(mg).items():
+        if not name.startswith("_") and (inspect.isclass(value) or inspect.isfunction(value)):
+            assert inspect.getdoc(value), name
+
+
+def test_the_version_stands_once_more_in_the_citation():
+    assert re.search(rf"^version: {re.escape(mg.__version__)}$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_is_one_idea_that_it_names(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 300
+    assert ast.get_docstring(ast.parse(text))

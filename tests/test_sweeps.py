@@ -1,0 +1,119 @@
+"""Suites: every cell is a row, and a finished one is never lost."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import mmd_games as mg
+from mmd_games.sweeps import Suite, read_suite, run_cell, run_suite
+
+SUITES = Path(__file__).resolve().parents[1] / "benchmarks" / "suites"
+SMALL = Suite(name="small", games=("rock_paper_scissors", "random:n=3"), algorithms=("mpo", "mwu"), seeds=(0, 1), products=2000)
+
+
+def numbers(directory):
+    return json.loads((directory / "results.json").read_text())["cells"]
+
+
+def test_rows_stand_in_the_order_of_the_suite_whatever_the_jobs(tmp_path):
+    one, two = run_suite(SMALL, tmp_path / "one"), run_suite(SMALL, tmp_path / "two", jobs=2)
+    games = ["rock_paper_scissors", "random:n=3,seed=0", "random:n=3,seed=1"]
+    assert [(cell["game"], cell["algorithm"]) for cell in one.cells] == [(game, method) for game in games for method in ("mpo", "mwu")]
+    assert numbers(tmp_path / "one") == numbers(tmp_path / "two") == two.cells
+    assert (tmp_path / "one" / "gaps.png").exists()
+    assert one.cells[0]["verdict"] == "confirmed"
+    assert one.cells[1]["verdict"] != "confirmed"
+
+
+def test_finished_cells_are_kept_and_never_run_again(tmp_path):
+    run_suite(SMALL, tmp_path)
+    with pytest.raises(mg.InputError, match="--resume"):
+        run_suite(SMALL, tmp_path)
+    files = sorted((tmp_path / "cells").glob("*.json"))
+    assert len(files) == 6
+    marked = json.loads(files[0].read_text()) | {"marked": True}
+    files[0].write_text(json.dumps(marked))
+    files[1].unlink()
+    result = run_suite(SMALL, tmp_path, resume=True)
+    assert sum("marked" in cell for cell in result.cells) == 1
+    assert len(result.cells) == 6
+
+
+def test_other_settings_are_other_cells(tmp_path):
+    run_suite(SMALL, tmp_path)
+    longer = Suite(name="small", games=("rock_paper_scissors",), algorithms=("mwu",), products=3000)
+    assert run_suite(longer, tmp_path, resume=True).cells[0]["products_spent"][-1] == 3000
+
+
+def test_a_cell_that_fails_is_a_row_with_its_error():
+    row = run_cell({"game": "random:n=10000000", "algorithm": "mpo", "products": 10, "tolerance": 1e-8})
+    assert "memory" in row["error"]
+
+
+def test_the_cost_of_a_gap_is_where_it_stays_below():
+    row = run_cell({"game": "rock_paper_scissors", "algorithm": "mpo", "products": 5000, "tolerance": 1e-8})
+    spent, gaps = row["products_spent"], row["gaps"]
+    for level in (1e-2, 1e-4, 1e-6):
+        cost = row["cost"][f"{level:.0e}"]
+        assert all(gap <= level for product, gap in zip(spent, gaps, strict=True) if product >= cost)
+        assert any(gap > level for product, gap in zip(spent, gaps, strict=True) if product < cost)
+
+
+def test_an_interrupted_sweep_resumes_to_the_same_numbers(tmp_path):
+    toml = tmp_path / "long.toml"
+    toml.write_text('products = 60000\ngames = ["cycle:n=5", "cycle:n=7", "cycle:n=9", "cycle:n=11"]\nalgorithms = ["mwu", "omwu:step_size=0.01"]\n')
+    command = [sys.executable, "-m", "mmd_games.cli", "bench", str(toml), "--out", str(tmp_path / "run"), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    cells = tmp_path / "run" / "cells"
+    deadline = time.monotonic() + 60
+    while not list(cells.glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    kept = {path.name: path.read_text() for path in cells.glob("*.json")}
+    assert 1 <= len(kept) < 8
+    assert json.loads(out)["interrupted"] is True
+    resumed = run_suite(read_suite(toml), tmp_path / "run", resume=True)
+    assert {name: (cells / name).read_text() for name in kept} == kept
+    assert resumed.cells == run_suite(read_suite(toml), tmp_path / "afresh").cells
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('games = ["rps"]\nalgorithms = ["mpo"]\nproduct = 3\n', "did you mean 'products'"),
+        ('games = []\nalgorithms = ["mpo"]\n', "games"),
+        ('games = ["rps"]\n', "algorithms"),
+        ('games = ["rps"]\nalgorithms = ["mpo"]\nproducts = -1\n', "products"),
+        ('games = ["rps"]\nalgorithms = ["mpo"]\nproducts = "x"\n', "products"),
+        ("games = [", "TOML"),
+    ],
+)
+def test_bad_suites_are_refused_with_the_file_and_the_key(tmp_path, text, words):
+    (tmp_path / "bad.toml").write_text(text)
+    with pytest.raises(mg.InputError, match=words) as refusal:
+        read_suite(tmp_path / "bad.toml")
+    assert "bad.toml" in str(refusal.value)
+    with pytest.raises(mg.InputError, match="no such file"):
+        read_suite(tmp_path / "missing.toml")
+
+
+def test_unknown_games_and_algorithms_are_refused_before_anything_runs(tmp_path):
+    for suite in (Suite(name="s", games=("rsp",), algorithms=("mpo",)), Suite(name="s", games=("rps",), algorithms=("mpoo",))):
+        with pytest.raises(mg.InputError, match="did you mean"):
+            run_suite(suite, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("path", sorted(SUITES.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_suites_of_the_project_can_be_run(path):
+    suite = read_suite(path)
+    assert len(suite.cells()) >= len(suite.games) * len(suite.algorithms)
