@@ -115,6 +115,16 @@ def test_a_pure_line_gives_its_rate_to_rounding():
     assert result.interval == pytest.approx((0.99, 0.99), rel=1e-9)
 
 
+def test_the_rate_is_that_of_the_straight_part():
+    """After a plateau, and after a faster mode: neither may bend the slope by more than a few percent."""
+    t = np.arange(0, 4000, 4)
+    after_plateau = classify_convergence(t, 0.99 ** np.maximum(0, t - 1600))
+    after_fast_mode = classify_convergence(t, 0.99**t + 100 * 0.95**t)
+    for result in (after_plateau, after_fast_mode):
+        assert result.kind is Kind.LINEAR
+        assert np.log(result.rate) == pytest.approx(np.log(0.99), rel=0.05)
+
+
 def test_the_floor_ends_the_line():
     t = np.arange(0, 4000, 4)
     noise = 1e-15 * np.abs(np.random.default_rng(0).normal(size=len(t)))
