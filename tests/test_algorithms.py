@@ -397,8 +397,8 @@ def test_defaults_in_extreme_units(algorithm: Any, scale: float) -> None:
     # In a game without payoffs any unit will do; elsewhere the settings are those of L = 1, in units of it.
     expected = algorithm.with_defaults(1.0).log_linear
     unit = scale or 1.0
-    assert rule.step_size * unit == pytest.approx(expected.step_size, rel=10 * EPS)
-    assert rule.magnet_strength / unit == pytest.approx(expected.magnet_strength, rel=10 * EPS)
+    assert rule.step_size * unit == pytest.approx(expected.step_size, rel=10 * EPS, abs=0)
+    assert rule.magnet_strength / unit == pytest.approx(expected.magnet_strength, rel=10 * EPS, abs=0)
 
 
 def test_products_a_step() -> None:

@@ -119,7 +119,6 @@ def test_missing_files_and_directories(refused):
         (["verify", RPS, "more"], ["more"]),
         (["verify"], ["SOURCE", "requires"]),
         (["verify", RPS, "--steps"], ["--steps", "requires"]),
-        (["nash", RPS, "--method", "lq"], ["method", "'lq'", "'lp'"]),
         (["verify", RPS, "--feedback", "sampeld"], ["feedback", "'sampeld'", "'sampled'"]),
         (["verify", RPS, "--feedback", "sampled:oponents=3"], ["'oponents'", "'opponents'"]),
         (["verify", RPS, "--feedback", "sampled:opponents=0"], ["opponents", "at least 1"]),
@@ -243,7 +242,7 @@ def test_memory_that_runs_out_on_the_way(refused, monkeypatch):
     ("content", "words"),
     [
         (SUITE + "product = 3\n", ["key", "'product'", "'products'"]),
-        ("games = [\n", ["TOML", "line"]),
+        ("games = [\n", ["TOML", "suite.toml"]),
         ("\xff", ["TOML"]),
         ("", ["needs", "games=…", "algorithms=…"]),
         ('games = []\nalgorithms = ["mpo"]\n', ["at least one", "'games'"]),

@@ -181,14 +181,21 @@ def test_archives_that_are_no_trace(tmp_path: Path) -> None:
     refused("not a saved trace", gaps=np.array([None, {}], dtype=object))  # never unpickled
 
 
+class Saved(bytes):
+    """A saved trace, short in words where a test fails."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return mg.solve(RPS, steps=50).save(tmp_path_factory.mktemp("saved") / "trace.npz").read_bytes()
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Saved:
+    return Saved(mg.solve(RPS, steps=50).save(tmp_path_factory.mktemp("saved") / "trace.npz").read_bytes())
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(where=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), cut=st.booleans())
-def test_a_damaged_file_is_refused_or_read(saved: bytes, tmp_path: Path, where: float, bit: int, cut: bool) -> None:
+def test_a_damaged_file_is_refused_or_read(saved: Saved, tmp_path: Path, where: float, bit: int, cut: bool) -> None:
     damaged, place = bytearray(saved), int(where * len(saved))
     damaged[place] ^= 1 << bit
     path = tmp_path / "damaged.npz"
@@ -196,7 +203,7 @@ def test_a_damaged_file_is_refused_or_read(saved: bytes, tmp_path: Path, where: 
     try:
         mg.Trace.load(path)
     except InputError as refusal:
-        assert "damaged.npz" in str(refusal)
+        assert "damaged.npz" in str(refusal)  # noqa: PT017 (any other exception must surface)
 
 
 # --- runs from elsewhere ----------------------------------------------------------------------------------------------------------------------
@@ -213,7 +220,11 @@ def test_policies_from_elsewhere(game: mg.Game, data: st.DataObject, count: int)
     np.testing.assert_allclose(trace.average_gaps, mg.duality_gap(game, np.array(averages)), rtol=0, atol=error)
     np.testing.assert_allclose(trace.log_policies, logs, rtol=0, atol=10 * EPS)
     assert trace.iterations.tolist() == trace.products.tolist() == trace.policy_iterations.tolist() == list(range(count))
-    assert (trace.algorithm, trace.algorithm_spec, trace.feedback, trace.stopped, len(trace.stages)) == ("a run from elsewhere",) * 2 + ("unknown", "unknown", 0)
+    assert (trace.algorithm, trace.algorithm_spec, trace.feedback, trace.stopped, len(trace.stages)) == ("a run from elsewhere",) * 2 + (
+        "unknown",
+        "unknown",
+        0,
+    )
 
 
 def test_policies_from_elsewhere_are_copied_and_normalised() -> None:

@@ -93,7 +93,8 @@ def _read(path: Path) -> np.ndarray:
     """The numbers of a .npy file, or of a text file whose numbers are separated by commas, semicolons or white space."""
     try:
         if path.suffix.lower() == ".npy":
-            return np.asarray(np.load(path, allow_pickle=False), dtype=np.float64).ravel()
+            with path.open("rb") as file:
+                return np.asarray(np.load(file, allow_pickle=False), dtype=np.float64).ravel()
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise InputError(f"{path}: the start cannot be read ({error.strerror or error}).") from None

@@ -244,7 +244,7 @@ class Trace:
             return cls(game=game, algorithm=algorithm, stages=stages, feedback=meta["feedback"], stopped=meta["stopped"], **arrays)
         except FileNotFoundError:
             raise InputError(f"{path}: no such file.") from None
-        except (OSError, KeyError, TypeError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        except (OSError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(f"{path}: not a saved trace ({error}).") from None
         except ValueError as error:
             if isinstance(error, InputError):
