@@ -97,7 +97,7 @@ class SweepResult:
                 "gap / L": f"{cell['gap']:.1e}" if "gap" in cell else "",
                 **{f"to {level:.0e}": f"{cell['cost'][f'{level:.0e}'] or '-'}" if "cost" in cell else "" for level in LEVELS},
                 "factor a product": f"{cell['factor']:.6f}" if cell.get("factor") else "",
-                "why": cell.get("sentence", cell.get("error", "")),
+                "how it ended": cell.get("headline", cell.get("error", "")),
             }
             for cell in self.cells
         ]
@@ -185,6 +185,7 @@ def run_cell(cell: Mapping[str, Any]) -> dict[str, Any]:
     return row | {
         "settings": trace.algorithm_spec,
         "verdict": report.verdict.value,
+        "headline": report.headline.name.lower(),
         "sentence": report.headline.sentence,
         "gap": float(relative[-1]),
         "cost": {f"{level:.0e}": _cost(trace.products, relative, level) for level in LEVELS},

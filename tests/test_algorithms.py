@@ -364,6 +364,7 @@ def test_default_settings_by_theory() -> None:
     mpo = mg.MagneticPreferenceOptimization().with_defaults(scale)
     assert (mpo.magnet_strength, mpo.step_size, mpo.refresh_every) == (0.1, 0.4, 50)  # c·L; α/L²; the larger of 1.5√75 = 12.99 and 2/.04
     assert mg.MagneticPreferenceOptimization(step_size=4.0).with_defaults(scale).refresh_every == 5  # 1.5√(3/.4) = 4.1 against 2/.4
+    assert mg.MagneticPreferenceOptimization().with_defaults(float(RPS.scale)).step_size == 0.5  # without a digit of rounding where there need be none
     pu = mg.PolicyUpdate().with_defaults(scale)
     assert (pu.magnet_strength, pu.step_size) == (0.1, 1 / 1.1)
     assert mg.MagneticPreferenceOptimization(inner="pu").with_defaults(scale).step_size == pu.step_size

@@ -20,6 +20,11 @@ RELATIVE_STAGE = 2.0
 """k of the default stage length K = k/(ηα): a stage then brings KL to its regularised equilibrium down by e² at least; chosen on the same suite."""
 
 
+def _contracting_step(strength: float, unit: float) -> float:
+    """α/L², the largest step that the contraction theorem covers; divided twice where L² would leave float64."""
+    return strength / unit**2 if 1e-100 < unit < 1e100 else strength / unit / unit
+
+
 class _Magnetic(NamedMethod):
     """Shared by all methods with a magnet: the default strength, and the checks."""
 
@@ -73,7 +78,7 @@ class MagneticPreferenceOptimization(_Magnetic):
     def with_defaults(self, scale: float) -> Self:
         """Fill in what is open, from L."""
         strength, unit = self._strength(scale), unit_of(scale)
-        step_size = self.step_size or (strength / unit / unit if self.inner == "mmd" else 1.0 / (strength + 2.0 * unit))
+        step_size = self.step_size or (_contracting_step(strength, unit) if self.inner == "mmd" else 1.0 / (strength + 2.0 * unit))
         pull = max(step_size * strength, sys.float_info.min)
         stage = max(1, math.ceil(max(1.5 * math.sqrt(3.0 / pull), RELATIVE_STAGE / pull)))
         return self._filled(magnet_strength=strength, step_size=step_size, refresh_every=stage)
@@ -132,7 +137,7 @@ class MagneticMirrorDescent(_Magnetic):
         """Fill in what is open, from L."""
         unit = unit_of(scale)
         strength = unit if self.magnet == "annealed" and self.magnet_strength is None else self._strength(scale)
-        step_size = self.step_size or strength / unit / unit
+        step_size = self.step_size or _contracting_step(strength, unit)
         own = {"fixed": {}, "moving": {"magnet_rate": min(1.0, step_size * strength / 2.0)}, "annealed": {"anneal_power": 0.5}}[self.magnet]
         return self._filled(magnet_strength=strength, step_size=step_size, **own)
 
