@@ -158,7 +158,8 @@ def plot_suite(cells: Sequence[Mapping[str, Any]], title: str, *, ax: Axes | Non
         colour = COLOURS[index % len(COLOURS)]
         every = (0.02 * index, 0.12) if np.any(middle > 0) else None
         ax.plot(grid, _positive(middle), color=colour, linestyle=DASHES[index % len(DASHES)], marker=MARKERS[index % len(MARKERS)], markevery=every, label=name)
-        ax.fill_between(grid, _positive(low), _positive(high), color=colour, alpha=0.12, linewidth=0)
+        if np.any(low > 0):  # a logarithmic axis has no place for a band down to zero
+            ax.fill_between(grid, low, high, where=low > 0, color=colour, alpha=0.12, linewidth=0)
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlabel("products (matrix-vector products for all players)")
@@ -234,8 +235,8 @@ def _names(traces: Sequence[Trace]) -> list[str]:
         games = {other.game.name for other, theirs in zip(traces, short, strict=True) if theirs == name}
         full = f"{name}:{','.join(differing)}" if differing else name
         full = f"{full} on {trace.game.name}" if len(games) > 1 else full
-        names.append(full if full not in names else f"{full} ({names.count(full) + 1})")
-    return names
+        names.append(full)
+    return [name if names.count(name) == 1 else f"{name} ({names[: index + 1].count(name)})" for index, name in enumerate(names)]
 
 
 def _short_name(algorithm: Any) -> str:

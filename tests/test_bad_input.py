@@ -19,21 +19,21 @@ def _in_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def long_work(*given, **options):
+    pytest.fail("work began before the input was checked")
+
+
 @pytest.fixture
-def refused(capsys, monkeypatch):
-    """The sentence of a command that must be refused before anything is computed or written."""
+def refused(capsys):
+    """The sentence of a command that must be refused, unless it says otherwise before any run begins, and with nothing written."""
 
-    def long_work(*given, **options):
-        pytest.fail("work began before the input was checked")
-
-    for module, name in ((cli, "solve"), (cli, "nash"), (sweeps, "run_cell")):
-        monkeypatch.setattr(module, name, long_work)
-
-    def command(*tokens, work=False):
-        if work:
-            monkeypatch.undo()
+    def command(*tokens, before_work=True):
         before = sorted(Path().rglob("*"))
-        status = cli.main([str(token) for token in tokens])
+        with pytest.MonkeyPatch.context() as patch:
+            if before_work:
+                patch.setattr(cli, "solve", long_work)
+                patch.setattr(sweeps, "run_cell", long_work)
+            status = cli.main([str(token) for token in tokens])
         out, err = capsys.readouterr()
         assert (status, out) == (2, ""), err
         assert err.startswith("mmd-games: ")
@@ -197,7 +197,7 @@ def test_counts(refused, value):
 def test_tolerances(refused, value):
     for command in ("verify", "compare"):
         assert "tolerance" in refused(command, RPS, "--tolerance", value, "--out", "results")
-    assert "tolerance" in refused("nash", RPS, "--tolerance", value, work=True)
+    assert "tolerance" in refused("nash", RPS, "--tolerance", value)
 
 
 @pytest.mark.parametrize("place", ["taken", "taken/below", "/proc/nobody/writes/here"])
@@ -227,7 +227,7 @@ def test_the_size_of_a_game_too_large_is_said(refused):
 
 
 def test_a_record_too_large_for_memory(refused):
-    assert "GiB" in refused("verify", RPS, "--steps", 10**13, work=True)
+    assert "GiB" in refused("verify", RPS, "--steps", 10**13, before_work=False)
 
 
 def test_memory_that_runs_out_on_the_way(refused, monkeypatch):
@@ -235,7 +235,7 @@ def test_memory_that_runs_out_on_the_way(refused, monkeypatch):
         raise MemoryError("Unable to allocate 1 PiB")
 
     monkeypatch.setattr(cli, "solve", greedy)
-    assert "1 PiB" in refused("verify", RPS)
+    assert "1 PiB" in refused("verify", RPS, before_work=False)
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_suites_that_are_not_there(refused):
     assert "directory" in refused("bench", ".")
 
 
-def test_a_folder_with_finished_cells_needs_resume(refused, capsys):
+def test_a_folder_with_finished_cells_needs_resume(refused):
     Path("suite.toml").write_text(SUITE)
     Path("results/cells").mkdir(parents=True)
     Path("results/cells/0123.json").write_text("{}")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import mmd_games as mg
+from mmd_games import cli, report
 from mmd_games.cli import main
+from mmd_games.loop import progress
 
 ASYMMETRIC = "rock_paper_scissors:wins=0.9/0.8/0.9"
 ROOT = Path(__file__).resolve().parents[1]
@@ -23,7 +29,9 @@ def call(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments):
+        path = list(sys.path)
         status = main([str(argument) for argument in arguments])
+        assert sys.path == path
         output = capsys.readouterr()
         return status, output.out, output.err
 
@@ -224,3 +232,192 @@ def test_the_code_of_the_readme_runs(capsys):
     for block in blocks:
         exec(block, {})
     assert "CONFIRMED" in capsys.readouterr().out
+
+
+def strict_json(text):
+    """JSON and nothing else, without NaN or Infinity."""
+    return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+
+def process(*arguments, **options):
+    """A command in a process of its own, which finds only what is installed and what the command line itself looks for."""
+    code = "import sys; from mmd_games.cli import main; sys.exit(main(sys.argv[1:]))"
+    return subprocess.run([sys.executable, "-P", "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=120, check=False, **options)
+
+
+TINY = 'games = ["rps"]\nalgorithms = ["mpo"]\nproducts = 200\n'
+
+
+def test_lists_comparisons_and_suites_are_json_too(call, tmp_path):
+    for command, count in (("games", len(mg.games.listing())), ("algorithms", len(mg.algorithms.listing()))):
+        status, out, err = call(command, "--json")
+        assert (status, err) == (0, "")
+        assert len(strict_json(out)) == count
+    content = strict_json(call("compare", ASYMMETRIC, "--products", 300, "--json")[1])
+    assert content["schema"] == report.COMPARISON_SCHEMA
+    assert [result["algorithm"].partition(":")[0] for result in content["results"]] == list(cli.COMPARED)
+    assert content == strict_json((tmp_path / "compare/compare.json").read_text())
+    (tmp_path / "tiny.toml").write_text(TINY)
+    status, out, err = call("bench", "tiny.toml", "--json")
+    assert (status, err) == (0, "")
+    assert strict_json(out) == strict_json((tmp_path / "bench-tiny/results.json").read_text())
+
+
+def test_progress_and_notes_go_to_stderr(call, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal
+    _, out, err = call("verify", ASYMMETRIC, "--steps", 300, "--json", "--out", "run")
+    assert strict_json(out)["verdict"] == "inconclusive"
+    assert "solving" in err
+    assert "Wrote report.txt" in err
+
+
+def test_no_progress_into_a_log_file(call, monkeypatch):
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    assert call("verify", ASYMMETRIC, "--steps", 300)[2] == ""
+
+
+def test_the_four_files_agree_and_a_second_run_replaces_them(call, tmp_path):
+    status, out, _ = call("verify", ASYMMETRIC, "--out", "run")
+    assert (tmp_path / "run/report.txt").read_text() == out
+    assert strict_json((tmp_path / "run/report.json").read_text())["verdict"] == "confirmed"
+    assert mg.verify(mg.Trace.load(tmp_path / "run/trace.npz")).exit_status == status
+    assert call("verify", ASYMMETRIC, "--steps", 100, "--out", "run")[0] == 3
+    assert strict_json((tmp_path / "run/report.json").read_text())["verdict"] == "inconclusive"
+
+
+def test_compare_puts_all_on_one_plot_and_spends_one_budget(call, monkeypatch):
+    drawn, plot = [], report.plots.plot_gaps
+    monkeypatch.setattr(report.plots, "plot_gaps", lambda *given, **options: drawn.append(plot(*given, **options)) or drawn[-1])
+    content = strict_json(call("compare", ASYMMETRIC, "--products", 100, "--json")[1])
+    assert [[text.get_text() for text in ax.get_legend().get_texts()] for ax in drawn] == [list(cli.COMPARED)]
+    steps = {result["algorithm"].partition(":")[0]: (result["steps"], result["products"]) for result in content["results"]}
+    assert steps == dict.fromkeys(("mpo", "mmd", "omwu", "mwu"), (100, 100)) | {"extragradient": (50, 100)}
+
+
+def test_a_name_of_the_catalogue_is_no_folder(call, tmp_path):
+    (tmp_path / "rps").mkdir()
+    assert call("nash", "rps")[0] == 0
+
+
+def test_a_game_of_ties_only(call, tmp_path):
+    (tmp_path / "ties.csv").write_text("0.5,0.5,0.5\n" * 3)
+    status, out, _ = call("verify", "ties.csv", "--out", "run", "--json")
+    assert (status, strict_json(out)["headline"]) == (3, "already")
+    assert call("compare", "ties.csv")[0] == 0
+
+
+def test_a_start_that_rules_actions_out_is_remarked_upon(call):
+    _, out, _ = call("verify", "rps", "--start", "0.5/0.5/0", "--steps", 20, "--algorithm", "mwu")
+    assert "the start plays 1 of the 3 actions with probability 0" in " ".join(out.split())
+
+
+@pytest.mark.parametrize("name", ["matplotlib.py", "joblib.py"])
+def test_a_file_in_the_current_directory_hides_no_library(tmp_path, name):
+    (tmp_path / name).write_text("raise SystemError('hidden')\n")
+    (tmp_path / "tiny.toml").write_text(TINY)
+    done = process("bench", "tiny.toml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_class_beside_one_is_found_without_python_looking_there(tmp_path):
+    source = (
+        "from dataclasses import dataclass\n@dataclass(frozen=True, kw_only=True)\nclass Still:\n    rate: float = 1.0\n"
+        "    def init(self, log_policy):\n        self.__dict__['log_policy'] = log_policy\n        return self\n"
+        "    def step(self, state, payoffs):\n        payoffs(state.log_policy)\n        return state\n"
+    )
+    (tmp_path / "still_here.py").write_text(source)
+    done = process("verify", ASYMMETRIC, "--algorithm", "still_here:Still:rate=0.5", "--steps", "300", "--json", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert strict_json(done.stdout)["algorithm"] == "still_here:Still:rate=0.5"
+
+
+def test_a_terminal_without_greek_letters(tmp_path):
+    for command in (["verify", ASYMMETRIC, "--steps", "50"], ["games"]):
+        done = process(*command, cwd=tmp_path, env={**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "30"})
+        assert done.returncode in (0, 3)
+        assert done.stderr == ""
+    assert "bradley_terry:n=20,spread=2" in done.stdout  # a pipe has no width
+
+
+def test_a_reader_that_leaves_is_no_verdict(tmp_path):
+    command = [sys.executable, "-m", "mmd_games.cli", "verify", ASYMMETRIC, "--steps", "50"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as running:
+        running.stdout.close()
+        assert running.wait(timeout=60) == 141
+        assert running.stderr.read() == ""
+
+
+def test_interrupted_runs_report_what_they_have(call, monkeypatch):
+    def press(step, steps, gap):
+        if step == 200:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(cli, "StderrProgress", lambda: press)
+    status, out, _ = call("verify", ASYMMETRIC, "--json")
+    content = strict_json(out)
+    assert (status, content["stopped"]) == (130, "interrupted")
+    assert 200 <= content["steps"] < 1000
+    status, out, _ = call("compare", ASYMMETRIC, "--json")
+    assert (status, len(strict_json(out)["results"])) == (130, 1)
+
+
+def test_an_interrupt_outside_the_loop(call, monkeypatch):
+    monkeypatch.setattr(cli, "nash", lambda *given, **options: signal.raise_signal(signal.SIGINT))
+    assert call("nash", ASYMMETRIC) == (130, "", "mmd-games: interrupted.\n")
+
+
+def test_nash_without_convergence_has_status_3(call):
+    status, out, _ = call("nash", "random:n=30", "--tolerance", "1e-300")
+    assert status == 3
+    assert "NOT CONVERGED" in out
+
+
+def test_help_and_lists(call):
+    commands = ("verify", "compare", "nash", "games", "algorithms", "bench")
+    for arguments in ([], ["--help"], *([command, "--help"] for command in commands)):
+        status, out, err = call(*arguments)
+        assert (status, err) == (0, "")
+        assert "Usage: mmd-games" in out
+    assert call("--version")[1].strip() == mg.__version__
+    for command, names in (("games", [family.name for family in mg.games.listing()]), ("algorithms", [row["name"] for row in mg.algorithms.listing()])):
+        out = call(command)[1]
+        assert all(name in out for name in names)
+        assert max(map(len, out.splitlines())) <= 160
+
+
+COMMANDS = [line.partition("#")[0].strip() for line in re.findall(r"^mmd-games .*", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.MULTILINE)]
+
+
+def test_the_readme_shows_every_command():
+    assert {shlex.split(line)[1] for line in COMMANDS} == {"verify", "compare", "nash", "games", "algorithms", "bench"}
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_commands_of_the_readme_run(tmp_path, line):
+    (tmp_path / "wins.csv").write_text("0.5,0.9,0.2\n0.1,0.5,0.9\n0.8,0.1,0.5\n")
+    (tmp_path / "mypackage").mkdir()
+    (tmp_path / "mypackage/mine.py").write_text("from mmd_games import Extragradient as MyMethod\n")
+    (tmp_path / "benchmarks/suites").mkdir(parents=True)
+    for path in (ROOT / "benchmarks/suites").glob("*.toml"):
+        (tmp_path / "benchmarks/suites" / path.name).write_text(TINY)
+    arguments = shlex.split(line)[1:]
+    budget = {"verify": ["--steps", "2000"], "compare": ["--products", "300"]}.get(arguments[0], [])
+    done = process(*arguments, *budget, cwd=tmp_path)
+    assert done.returncode in (0, 1, 3), done.stderr
+    assert done.stdout
+
+
+def test_what_the_notebook_says():
+    game = mg.games.rock_paper_scissors(wins=(0.9, 0.8, 0.9))
+    methods = (mg.MagneticPreferenceOptimization(), mg.MagneticMirrorDescent(), mg.MultiplicativeWeights())
+    mpo, mmd, mwu = runs = [mg.solve(game, method, steps=3_000) for method in methods]
+    np.testing.assert_allclose(sorted(mpo.policy * 11), [3, 4, 4], atol=1e-9)
+    assert [mg.verify(run, tolerance=1e-9).exit_status for run in runs] == [0, 1, 1]
+    plateau = mg.verify(mmd).claim("plateau")
+    assert plateau.predicted == pytest.approx(plateau.measured, rel=1e-9)
+    assert mwu.average_gaps[-1] < 0.02 < mwu.gaps[-1]
+    assert np.exp(mwu.log_policies[-30:]).min() < 0.01  # at the edge of the simplex
+    assert mg.plots.plot_gaps(runs).get_xscale() == "linear"  # where a linear rate is a straight line

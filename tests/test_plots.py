@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -69,3 +71,144 @@ def test_a_suite_is_drawn_by_quartiles():
     ax = plots.plot_suite(cells, "suite")
     assert len(ax.lines) == 1
     assert ax.lines[0].get_ydata()[-1] == pytest.approx(0.02)
+
+
+def luminance(colour):
+    """CIE lightness, 0 black to 100 white: what a grey print shows."""
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in to_rgb(colour)]
+    share = float(np.dot(linear, [0.2126, 0.7152, 0.0722]))
+    return 116 * np.cbrt(share) - 16 if share > 0.008856 else 903.3 * share
+
+
+def test_neighbours_in_grey_differ_by_shade_or_by_dash_and_marker():
+    looks = list(zip(plots.COLOURS, plots.DASHES, plots.MARKERS, strict=True))
+    for (one, dash, marker), (other, other_dash, other_marker) in zip(looks, looks[1:], strict=False):
+        assert abs(luminance(one) - luminance(other)) > 10 or (dash != other_dash and marker != other_marker)
+    assert len(set(map(str, plots.DASHES))) == len(set(plots.MARKERS)) == len(set(plots.COLOURS)) == 7
+    assert all(luminance(colour) < 75 for colour in plots.COLOURS)  # seen on white
+
+
+def names(runs):
+    return [text.get_text() for text in plots.plot_gaps(runs).get_legend().get_texts()]
+
+
+@dataclass(frozen=True)
+class Mine:
+    rate: float = 1.0
+
+    def init(self, log_policy):
+        return mg.MultiplicativeWeights(step_size=self.rate).init(log_policy)
+
+    def step(self, state, payoffs):
+        return mg.MultiplicativeWeights(step_size=self.rate).step(state, payoffs)
+
+
+def test_a_legend_says_only_what_differs(runs):
+    game = runs[0].game
+    assert names(runs[:1]) == ["mpo"]
+    several = [mg.solve(game, mg.algorithms.from_spec(spec), steps=5) for spec in ("mpo:refresh_every=30", "omwu", "mpo:refresh_every=50")]
+    assert names(several) == ["mpo:refresh_every=30", "omwu", "mpo:refresh_every=50"]
+    assert names([several[1]] * 3) == ["omwu (1)", "omwu (2)", "omwu (3)"]
+    assert names([mg.solve(game, Mine(), steps=5), mg.solve(game, Mine(rate=1 / 3), steps=5)]) == ["Mine:rate=1", "Mine:rate=0.3333"]
+    elsewhere = mg.Trace.from_policies(game, several[0].log_policies, name="run: a=1")
+    assert names([elsewhere, several[1]]) == ["run: a=1", "omwu"]
+    other = mg.solve(mg.games.cycle(n=5), mg.algorithms.from_spec("omwu:step_size=1.25"), steps=5)
+    mine = mg.solve(game, mg.algorithms.from_spec("omwu:step_size=1.25"), steps=5)
+    assert names([mine, other]) == [f"omwu on {game.name}", f"omwu on {other.game.name}"]
+
+
+def test_the_axis_is_plain_for_runs_of_like_length_and_logarithmic_else(runs):
+    short = mg.solve(runs[0].game, steps=20)
+    assert plots.plot_gaps(runs).get_xscale() == "linear"
+    ax = plots.plot_gaps([runs[0], short])
+    assert ax.get_xscale() == "symlog"
+    assert ax.get_xlim()[0] == 0
+    assert plots.plot_gaps([short]).get_xscale() == "linear"
+
+
+def test_the_axis_by_iterations_and_the_users_own_labels_and_axes(runs):
+    eg = runs[3]
+    given = plots.plot_gaps([eg])
+    given.clear()
+    ax = plots.plot_gaps([eg, runs[0]], against="iterations", labels=["one", "two"], average=False, ax=given)
+    assert ax is given
+    assert ax.get_xlabel() == "iterations"
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), eg.iterations)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["one", "two"]
+    assert len(ax.lines) == 2
+    with pytest.raises(ValueError, match="zip"):
+        plots.plot_gaps([eg], labels=["one", "two"])
+
+
+def test_zeros_inside_a_run_are_holes_and_no_warning(runs, tmp_path):
+    policies = np.array([[0.5, 0.25, 0.25], [4, 4, 3], [0.3, 0.3, 0.4]]) / np.array([[1], [11], [1]])
+    trace = mg.Trace.from_policies(mg.PreferenceGame(np.full((3, 3), 0.5)), np.log(policies))
+    mixed = mg.Trace.from_policies(mg.MatrixGame([[1, 0], [0, 0]]), np.log(np.full((3, 4), 0.5)))
+    object.__setattr__(mixed, "gaps", np.array([0.5, 0.0, 0.25]))
+    line = plots.plot_gaps([mixed]).lines[0]
+    np.testing.assert_array_equal(line.get_ydata(), [0.5, np.nan, 0.25])
+    plots.save(plots.plot_gaps([trace, mixed, runs[0]]), tmp_path / "holes.png")
+    assert [text.get_text() for text in plots.plot_gaps([trace]).texts] == ["every gap is zero"]
+    assert len(plots.plot_gaps([mixed]).texts) == 0
+
+
+HOSTILE = ["[red]<b>", "$\\foo$ {", "日本語 $x$"]
+
+
+def test_hostile_names_are_drawn_as_they_are(tmp_path):
+    game = mg.PreferenceGame(mg.games.rock_paper_scissors().preference, labels=HOSTILE, name="$\\bar$ " + "long " * 40)
+    trace = mg.solve(game, steps=10)
+    for number, ax in enumerate([plots.plot_payoffs(game), plots.plot_simplex(trace, labels=["$\\a{$"]), plots.plot_gaps([trace], labels=["$\\a{$"])]):
+        for suffix in plots.FORMATS:
+            assert plots.save(ax, tmp_path / f"{number}{suffix}").stat().st_size > 1000
+        assert ax.get_title().replace("\n", " ") == game.name.strip()
+    assert [text.get_text() for text in plots.plot_payoffs(game).get_yticklabels()] == HOSTILE
+
+
+def test_actions_are_counted_from_one_whatever_the_size():
+    for n in (3, 20, 40):
+        ax = plots.plot_payoffs(mg.games.random(n=n))
+        np.testing.assert_array_equal(ax.images[0].get_extent(), [0.5, n + 0.5, n + 0.5, 0.5])
+        assert ax.get_xlim() == (0.5, n + 0.5)
+        assert len(ax.texts) == (9 if n == 3 else 0)
+    table = np.array([[3.0, -1.0, 2.0], [0.0, 4.0, -2.0]])
+    ax = plots.plot_payoffs(mg.MatrixGame(table, ["up", "down"], ["left", "middle", "right"]))
+    np.testing.assert_array_equal(ax.images[0].get_array(), table)
+    assert {(text.get_position(), text.get_text()) for text in ax.texts} >= {((1, 1), "3"), ((3, 1), "2"), ((2, 2), "4")}
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["left", "middle", "right"]
+
+
+def test_a_simplex_has_a_start_an_end_and_corners_by_name(runs):
+    ax = plots.plot_simplex(runs[:2])
+    assert [text.get_text() for text in ax.texts] == list(runs[0].game.labels[0])
+    points = [line for line in ax.lines if len(np.atleast_1d(line.get_xdata())) == 1]
+    assert len(points) == 2 * 2 + 1
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mpo", "mmd", "Nash equilibrium"]
+    with pytest.raises(mg.InputError, match=r"2 \+ 2"):
+        plots.plot_simplex(mg.solve(mg.games.matching_pennies(), steps=2))
+
+
+def test_figures_appear_whole_or_not_at_all(runs, tmp_path, monkeypatch):
+    ax = plots.plot_gaps(runs[:1])
+    for suffix, start in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".PDF", b"%PDF")):
+        assert plots.save(ax, tmp_path / f"gap{suffix}").read_bytes().startswith(start)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert sorted(before) == ["gap.PDF", "gap.png", "gap.svg"]
+
+    def half(path, **options):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ax.figure, "savefig", half)
+    with pytest.raises(mg.InputError, match="No space left"):
+        plots.save(ax, tmp_path / "gap.png")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    with pytest.raises(mg.InputError, match=r"gap\.jpeg: .*\.svg"):
+        plots.save(ax, tmp_path / "gap.jpeg")
+    with pytest.raises(mg.InputError, match="nowhere"):
+        plots.save(plots.plot_gaps(runs[:1]), tmp_path / "nowhere" / "gap.png")
+
+
+def test_a_suite_of_zeros_alone_is_drawn(tmp_path):
+    cells = [{"algorithm": "a", "products_spent": [0], "gaps": [0.0]}]
+    assert plots.save(plots.plot_suite(cells, "ties"), tmp_path / "suite.png").exists()
