@@ -150,6 +150,8 @@ def plot_suite(cells: Sequence[Mapping[str, Any]], title: str, *, ax: Axes | Non
     rows = [cell for cell in cells if "gaps" in cell]
     longest = max(2, *(cell["products_spent"][-1] for cell in rows))
     grid = np.unique(np.geomspace(1, longest, 400).round())
+    ax.set_xscale("log")
+    ax.set_yscale("log")
     for index, name in enumerate(dict.fromkeys(cell["algorithm"] for cell in rows)):
         mine = [cell for cell in rows if cell["algorithm"] == name]
         # A run that stopped early has reached its tolerance and stays there.
@@ -160,8 +162,6 @@ def plot_suite(cells: Sequence[Mapping[str, Any]], title: str, *, ax: Axes | Non
         ax.plot(grid, _positive(middle), color=colour, linestyle=DASHES[index % len(DASHES)], marker=MARKERS[index % len(MARKERS)], markevery=every, label=name)
         if np.any(low > 0):  # a logarithmic axis has no place for a band down to zero
             ax.fill_between(grid, low, high, where=low > 0, color=colour, alpha=0.12, linewidth=0)
-    ax.set_xscale("log")
-    ax.set_yscale("log")
     ax.set_xlabel("products (matrix-vector products for all players)")
     ax.set_ylabel("duality gap, NashConv, relative to L")
     ax.set_xlim(left=1)

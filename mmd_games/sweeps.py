@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import tomllib
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -230,7 +231,7 @@ def _run_cells(cells: list[dict[str, Any]], store: Path, jobs: int, interrupt: I
             progress(done + number, of, 0.0)
         return
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        running: Any = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_run_and_store)(run_cell, cell, store) for cell in cells)
+        running: Any = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_in_worker)(cell, store) for cell in cells)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*tasks", UserWarning)  # that closing early cancels what still runs is meant
             for number, kept in enumerate(running, start=1):
@@ -239,6 +240,12 @@ def _run_cells(cells: list[dict[str, Any]], store: Path, jobs: int, interrupt: I
                     interrupt.pressed = True
                     break
             running.close()
+
+
+def _in_worker(cell: dict[str, Any], store: Path) -> bool:
+    """Run a cell in a process of its own, which a Ctrl-C at the terminal reaches too: it ends the run inside `solve`, and nothing where none is."""
+    signal.signal(signal.SIGINT, lambda number, frame: None)
+    return _run_and_store(run_cell, cell, store)
 
 
 def _run_and_store(run: Callable[[Mapping[str, Any]], dict[str, Any]], cell: dict[str, Any], store: Path) -> bool:

@@ -34,6 +34,51 @@ def test_the_version_stands_once_more_in_the_citation():
     assert re.search(rf"^version: {re.escape(mg.__version__)}$", (ROOT / "CITATION.cff").read_text(encoding="utf-8"), flags=re.MULTILINE)
 
 
+DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+
+
+def undocumented(body, inherits=False):
+    """Public functions and classes without a first sentence; what a class with bases has may be documented there."""
+    for node in body:
+        if not isinstance(node, DOCUMENTED) or node.name.startswith("_"):
+            continue
+        first = (ast.get_docstring(node) or "").partition("\n\n")[0].strip()
+        overloaded = inherits and not first
+        if not overloaded and not re.search(r"[.:?!…)]$", first):
+            yield f"{node.name} (line {node.lineno}): {first!r}"
+        if isinstance(node, ast.ClassDef):
+            yield from undocumented(node.body, inherits=bool(node.bases))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_public_things_begin_with_a_sentence(path):
+    module = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(module).partition("\n\n")[0].strip().endswith((".", "?", ":"))
+    assert list(undocumented(module.body)) == []
+
+
+def test_public_names_exist_where_they_are_promised():
+    for name in (
+        "PreferenceGame",
+        "MatrixGame",
+        "read_game",
+        "solve",
+        "solve_many",
+        "verify",
+        "nash",
+        "Trace",
+        "Report",
+        "Record",
+        "duality_gap",
+        "InputError",
+    ):
+        assert getattr(mg, name).__module__.startswith("mmd_games.")
+    documented = [value for name, value in vars(mg).items() if not name.startswith("_") and callable(value)]
+    assert len(documented) > 20
+    for value in documented:
+        assert re.search(r"[.?!…)]$", inspect.getdoc(value).partition("\n\n")[0]), value
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_module_is_one_idea_that_it_names(path):
     text = path.read_text(encoding="utf-8")

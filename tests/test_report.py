@@ -112,7 +112,6 @@ def test_an_interrupted_run_has_a_report():
     trace = mg.solve(mg.games.rock_paper_scissors(), progress=lambda step, steps, gap: signal.raise_signal(signal.SIGINT) if step == 100 else None)
     report = mg.verify(trace)
     assert report.exit_status == 3
-    assert "100 steps, 100 products" in str(report)
     assert "interrupted" in str(report)
     assert strict(report.to_dict())["stopped"] == "interrupted"
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import mmd_games as mg
+from mmd_games import sweeps
 from mmd_games.sweeps import Suite, read_suite, run_cell, run_suite
 
 SUITES = Path(__file__).resolve().parents[1] / "benchmarks" / "suites"
@@ -68,7 +71,7 @@ def test_the_cost_of_a_gap_is_where_it_stays_below():
 
 def test_an_interrupted_sweep_resumes_to_the_same_numbers(tmp_path):
     toml = tmp_path / "long.toml"
-    toml.write_text('products = 60000\ngames = ["cycle:n=5", "cycle:n=7", "cycle:n=9", "cycle:n=11"]\nalgorithms = ["mwu", "omwu:step_size=0.01"]\n')
+    toml.write_text('products = 20000\ngames = ["cycle:n=5", "cycle:n=7", "cycle:n=9", "cycle:n=11"]\nalgorithms = ["mwu", "omwu:step_size=0.01"]\n')
     command = [sys.executable, "-m", "mmd_games.cli", "bench", str(toml), "--out", str(tmp_path / "run"), "--json"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     cells = tmp_path / "run" / "cells"
@@ -117,3 +120,98 @@ def test_unknown_games_and_algorithms_are_refused_before_anything_runs(tmp_path)
 def test_the_suites_of_the_project_can_be_run(path):
     suite = read_suite(path)
     assert len(suite.cells()) >= len(suite.games) * len(suite.algorithms)
+
+
+def test_only_what_is_missing_is_run_again(tmp_path, monkeypatch):
+    run_suite(SMALL, tmp_path)
+    files = sorted((tmp_path / "cells").glob("*.json"))
+    damaged, failed, lost = files[0], files[1], files[2]
+    again = [{key: json.loads(file.read_text())[key] for key in ("game", "algorithm", "products", "tolerance")} for file in (damaged, failed, lost)]
+    damaged.write_text(damaged.read_text()[:100])
+    failed.write_text(json.dumps(again[1] | {"error": "no memory that day"}))
+    lost.unlink()
+    kept = {file.name: file.read_bytes() for file in files[3:]}
+    whole = numbers(tmp_path)
+    ran = []
+    monkeypatch.setattr(sweeps, "run_cell", lambda cell: ran.append(cell) or run_cell(cell))
+    assert run_suite(SMALL, tmp_path, resume=True).cells == whole
+    assert sorted(ran, key=str) == sorted(again, key=str)
+    assert {file.name: file.read_bytes() for file in files[3:]} == kept
+    assert run_suite(SMALL, tmp_path, resume=True).cells == whole
+    assert len(ran) == 3
+
+
+def test_a_cell_is_kept_by_all_its_settings(tmp_path):
+    cell = {"game": "rps", "algorithm": "mpo", "products": 10, "tolerance": 1e-8}
+    others = [cell | change for change in ({"game": "comal"}, {"algorithm": "mwu"}, {"products": 11}, {"tolerance": 1e-7})]
+    assert len({sweeps._key(one) for one in (cell, *others)}) == 5
+    assert sweeps._key(dict(reversed(cell.items()))) == sweeps._key(cell)
+
+
+class Broken:
+    """A method of a user's own, with a mistake in it."""
+
+    def init(self, log_policy):
+        return mg.MultiplicativeWeights(step_size=1.0).init(log_policy)
+
+    def step(self, state, payoffs):
+        return state.log_policies
+
+
+def test_a_failure_is_a_row_and_the_others_go_on(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "broken_method", sys.modules[__name__])
+    suite = Suite(name="s", games=("rps", "kuhn_poker"), algorithms=("broken_method:Broken", "mwu", "nash_md:step_size=100"), products=20)
+    result = run_suite(suite, tmp_path)
+    assert [("error" in cell, cell["algorithm"]) for cell in result.cells] == [(name != "mwu", name) for name in suite.algorithms] * 2
+    assert result.cells[0]["error"].startswith("AttributeError: ")
+    rows = result.rows()
+    assert [row["verdict"] == "failed" for row in rows] == [True, False, True] * 2
+    assert "log_policies" in rows[0]["how it ended"]
+    assert json.loads(json.dumps(result.to_dict(), allow_nan=False)) == json.loads((tmp_path / "results.json").read_text())
+
+
+def test_a_suite_of_failures_has_no_figure(tmp_path):
+    result = run_suite(Suite(name="s", games=("rps",), algorithms=("nash_md:step_size=100",), products=20), tmp_path)
+    assert not result.drawn
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells", "results.json"]
+
+
+def test_cells_are_relative_to_the_scale_and_carry_their_cost():
+    row = run_cell({"game": "blotto:soldiers=3,fields=3", "algorithm": "extragradient", "products": 3000, "tolerance": 1e-6})
+    report = mg.verify(mg.solve(mg.games.from_spec(row["game"]), mg.Extragradient(), steps=1500, until=1e-7), 1e-6)
+    assert row["verdict"] == report.verdict.value
+    assert row["gap"] == row["gaps"][-1] == pytest.approx(report.trace.gap / float(report.trace.game.scale))
+    assert row["products_spent"][-1] == 2 * report.trace.steps
+    assert row["factor"] == pytest.approx(report.convergence.rate**0.5)
+
+
+@pytest.mark.parametrize(
+    ("products", "gaps", "level", "cost"),
+    [([0, 1, 2, 3], [1, 0.1, 0.2, 0.05], 0.1, 3), ([0, 1, 2], [1, 0.1, 0.05], 0.1, 1), ([0, 1], [1, 0.5], 0.1, None), ([0, 5], [0.1, 0.01], 0.1, 0)],
+)
+def test_the_cost_counts_from_the_last_time_above(products, gaps, level, cost):
+    assert sweeps._cost(np.array(products), np.array(gaps), level) == cost
+
+
+def test_games_with_a_seed_of_their_own_are_made_once():
+    suite = Suite(name="s", games=("random:n=3,seed=7", "random:n=3", "cycle"), algorithms=("mwu",), seeds=(0, 1, 2))
+    assert [cell["game"] for cell in suite.cells()] == ["random:n=3,seed=7", *(f"random:n=3,seed={seed}" for seed in range(3)), "cycle"]
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_from_the_terminal_reaches_every_process(tmp_path, jobs):
+    toml = tmp_path / "long.toml"
+    toml.write_text('products = 100000\ngames = ["rps", "cycle:n=5", "cycle:n=7", "cycle:n=9"]\nalgorithms = ["mpo", "mwu"]\n')
+    command = [sys.executable, "-m", "mmd_games.cli", "bench", str(toml), "--out", str(tmp_path / "run"), "--jobs", jobs]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "run" / "cells").glob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "rps" in out
+    assert "--resume keeps them" in err
+    assert "Warning" not in err
+    assert "Traceback" not in err
+    assert not [path for path in (tmp_path / "run").rglob("*") if "partial" in path.name]

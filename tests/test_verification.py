@@ -105,6 +105,27 @@ def test_slow_is_not_called_stalled(name, steps):
     assert report.exit_status == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "spec", "start", "steps"),
+    [
+        ("a_delta:delta=0.001", "mpo", None, 20_000),
+        ("a_delta:delta=0.0001", "extragradient", None, 20_000),
+        ("rock_paper_scissors", "omwu", [1 - 2e-170, 1e-170, 1e-170], 2_000),
+    ],
+)
+def test_long_plateaus_stay_open(name, spec, start, steps):
+    """OMWU's plateaus (arXiv 2406.10631), and a start so near a corner that KL falls by less than its rounding."""
+    assert mg.verify(run(mg.games.from_spec(name), spec, steps=steps, start=start)).exit_status == 3
+
+
+@pytest.mark.parametrize("strength", [0.01, 0.3, 1.0, 3.0, 30.0])
+@pytest.mark.parametrize("inner", ["mmd", "pu"])
+def test_default_stages_are_long_enough_for_any_magnet(game, strength, inner):
+    """|r + (1 − r)·a^K| < 1 for every mode of the game; here the run must come closer in KL whatever the strength."""
+    trace = mg.solve(game, mg.MagneticPreferenceOptimization(magnet_strength=strength * 0.4, inner=inner), steps=20_000, start=[0.5, 0.3, 0.2])
+    assert trace.gap < 0.5 * trace.gaps[0]
+
+
 def test_a_false_record_is_a_broken_bound(game):
     trace = run(game, "mpo")
     gaps = trace.gaps.copy()

@@ -56,7 +56,8 @@ class MagneticPreferenceOptimization(_Magnetic):
     magnet_strength : float, optional
         :math:`\alpha`, in units of payoff; default :math:`0.2\,L`.
     refresh_every : int, optional
-        :math:`K`; default the larger of :math:`1.5\sqrt{3/(\eta\alpha)}` and :math:`2/(\eta\alpha)`, a stage that contracts KL by a fixed factor.
+        :math:`K`; default the larger of :math:`1.5\sqrt{3/(\eta\alpha)}` and :math:`2/(\eta\alpha)`, a stage that
+        contracts KL by a fixed factor, and at least 3: with fewer, strong magnets diverge (K = 1 is multiplicative weights).
     inner : {"mmd", "pu"}
         The method inside a stage: Magnetic Mirror Descent, or the policy-update extragradient of :class:`PolicyUpdate`.
 
@@ -80,7 +81,7 @@ class MagneticPreferenceOptimization(_Magnetic):
         strength, unit = self._strength(scale), unit_of(scale)
         step_size = self.step_size or (_contracting_step(strength, unit) if self.inner == "mmd" else 1.0 / (strength + 2.0 * unit))
         pull = max(step_size * strength, sys.float_info.min)
-        stage = max(1, math.ceil(max(1.5 * math.sqrt(3.0 / pull), RELATIVE_STAGE / pull)))
+        stage = max(3, math.ceil(max(1.5 * math.sqrt(3.0 / pull), RELATIVE_STAGE / pull)))
         return self._filled(magnet_strength=strength, step_size=step_size, refresh_every=stage)
 
     def as_log_linear(self: Any) -> LogLinear:

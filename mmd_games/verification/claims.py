@@ -24,6 +24,8 @@ LARGEST_EXACT = 400
 """Games with at most this many actions have their last gap computed in rationals."""
 LARGEST_DISTANCE = 600
 """In larger games the distance is taken to one equilibrium, not to the set of all: that program takes minutes."""
+STOPPED = 1e-6
+"""A policy whose logarithms change by less than this over the second half of the run has stopped moving."""
 SHORTEST_RUN = 50.0
 """Smallest ηLT of a run that may be called stalled or diverging: eight turns of the fastest mode a game of this scale can have."""
 
@@ -152,16 +154,18 @@ def _headline(trace: Trace, claims: tuple[Claim, ...], convergence: Convergence,
 
 
 def _approaches(trace: Trace, reference: NashEquilibrium) -> bool:
-    """Whether KL(π*‖π) to the reference still falls, by at least 1% over the second half of the run.
+    """Whether the run may still be on its way: it has not stopped moving, and KL(π*‖π) to the reference does not grow.
 
-    Proximal methods come closer to every equilibrium at every stage while their gap may rise (theory calls it Fejér monotone); a cycling or stalled run does not.
+    Proximal and optimistic methods come closer to every equilibrium (theory calls it Fejér monotone), while their gap may stand still or rise for long; from a start
+    near the boundary KL falls by less than its rounding. A diverging run moves away in KL, and one that stalled has stopped moving.
     """
     with np.errstate(divide="ignore"):
         divergences = kl(np.log(reference.policy), trace.log_policies)
-    half = int(np.searchsorted(trace.policy_iterations, trace.steps / 2))
-    late = divergences[half:]
-    third = max(1, len(late) // 3)
-    return bool(np.max(late[-third:]) < 0.99 * np.min(late[:third]))
+    half, last = (int(np.searchsorted(trace.policy_iterations, part * trace.steps)) for part in (0.5, 0.75))
+    before, after = np.max(divergences[half:last], initial=0.0), np.max(divergences[last:])
+    played = (reference.policy > 0) & np.isfinite(trace.log_policy)
+    moved = np.max(np.abs(trace.log_policy - trace.log_policies[half])[played], initial=0.0)
+    return bool(after <= before * (1 + 1e-12) and moved > STOPPED)
 
 
 def _is_short(trace: Trace) -> bool:
