@@ -160,8 +160,8 @@ def plot_suite(cells: Sequence[Mapping[str, Any]], title: str, *, ax: Axes | Non
         colour = COLOURS[index % len(COLOURS)]
         every = (0.02 * index, 0.12) if np.any(middle > 0) else None
         ax.plot(grid, _positive(middle), color=colour, linestyle=DASHES[index % len(DASHES)], marker=MARKERS[index % len(MARKERS)], markevery=every, label=name)
-        if np.any(low > 0):  # a logarithmic axis has no place for a band down to zero
-            ax.fill_between(grid, low, high, where=low > 0, color=colour, alpha=0.12, linewidth=0)
+        # A logarithmic axis has no place for a band down to zero.
+        ax.fill_between(grid, low, high, where=low > 0, color=colour, alpha=0.12, linewidth=0)
     ax.set_xlabel("products (matrix-vector products for all players)")
     ax.set_ylabel("duality gap, NashConv, relative to L")
     ax.set_xlim(left=1)

@@ -126,6 +126,49 @@ def test_default_stages_are_long_enough_for_any_magnet(game, strength, inner):
     assert trace.gap < 0.5 * trace.gaps[0]
 
 
+@pytest.mark.parametrize(
+    ("spec", "start"),
+    [
+        ("pu", [0.5, 0.5, 0.0]),
+        ("mmd", [0.5, 0.5, 0.0]),
+        ("mpo", [0.5, 0.5, 0.0]),
+        ("mmd:reference=uniform", [0.5, 0.5, 0.0]),
+        ("mmd:magnet_strength=1000", [0.2, 0.3, 0.5]),
+        ("mpo:magnet_strength=1e9", [0.2, 0.3, 0.5]),
+        ("mmd:magnet_strength=1e-13", [0.2, 0.3, 0.5]),
+        ("mpo:magnet_strength=1e-13,refresh_every=50", [0.2, 0.3, 0.5]),
+        ("mmd", [0.5, 0.5, 1e-300]),
+    ],
+)
+def test_honest_runs_break_no_bound(game, spec, start):
+    """Odd starts and magnets of any strength: no hard claim is refuted, nothing warns, nothing is raised."""
+    report = mg.verify(run(game, spec, steps=2_000, start=start, until=None))
+    assert not [claim.name for claim in report.claims if claim.hard and claim.verdict is Verdict.REFUTED], report
+    assert report.headline is not Headline.CONVERGED
+
+
+def test_a_game_without_payoffs_is_judged():
+    game = mg.MatrixGame(np.zeros((2, 3)))
+    assert mg.verify(run(game, "mmd:magnet_strength=1e-200", steps=50, until=None)).headline is Headline.ALREADY
+
+
+def test_a_tolerance_reached_elsewhere_is_not_convergence(game):
+    """Dominated actions die linearly and the gap is small at once, far from the equilibrium; and a weak fixed magnet ends near it, not at it."""
+    small = 1e-7
+    table = np.zeros((5, 5))
+    table[0, 1] = table[1, 2] = small
+    table[2, 0], table[:3, 3], table[:3, 4], table[3, 4] = 0.5 * small, 1.0, 0.5, 0.2
+    hidden = mg.PreferenceGame.from_payoffs(table - table.T)
+    trace = run(hidden, "mwu", steps=400, start=[1e-3] * 3 + [0.5, 0.497], until=1e-6)
+    assert mg.verify(trace, 1e-6).headline is Headline.UNCLEAR
+    near = run(game, "pu:magnet_strength=1e-5,step_size=1.0", steps=60_000, start=[0.98, 0.01, 0.01], until=1e-5)
+    assert mg.verify(near, 1e-5).headline is Headline.UNCLEAR
+
+
+def test_one_long_stage_is_too_short_to_tell(game):
+    assert mg.verify(run(game, "mpo:refresh_every=3000", steps=3_000, start=[0.2, 0.3, 0.5], until=None)).exit_status == 3
+
+
 def test_a_false_record_is_a_broken_bound(game):
     trace = run(game, "mpo")
     gaps = trace.gaps.copy()

@@ -11,10 +11,9 @@ from mmd_games.arrays import kl, total_variation
 from mmd_games.equilibria import NashEquilibrium, distance_to_equilibria, nash
 from mmd_games.errors import require_positive
 from mmd_games.games.game import Game, exact_gap
-from mmd_games.loop.feedback import Exact
 from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
-from mmd_games.verification.convergence import Convergence, Kind, classify_convergence
+from mmd_games.verification.convergence import FEWEST_BINS, Convergence, Kind, classify_convergence
 from mmd_games.verification.inequalities import check_contraction, check_plateau, check_record, gap_rounding
 from mmd_games.verification.verdicts import Claim, Headline, Verdict
 
@@ -135,20 +134,24 @@ def _headline(trace: Trace, claims: tuple[Claim, ...], convergence: Convergence,
         return Headline.BROKEN
     if reached and trace.gaps[0] <= tolerance:
         return Headline.ALREADY
+    rule = log_linear_of(trace.algorithm)
+    # Settings that fall as a power of t allow no line. With steady ones a slow mode can look sublinear for long: then only a larger budget tells.
+    annealed = rule is not None and not rule.steady and rule.magnet_strength_power > 0
+    plateau = by_name.get("plateau")
     if reached:
-        return {Kind.LINEAR: Headline.CONVERGED, Kind.SUBLINEAR: Headline.SUBLINEAR}.get(convergence.kind, Headline.UNCLEAR)
+        elsewhere = by_name["distance"].verdict is Verdict.REFUTED or (plateau is not None and (plateau.predicted or 0.0) > gap_floor(trace.game))
+        if convergence.kind is Kind.LINEAR and not elsewhere:
+            return Headline.CONVERGED
+        return Headline.SUBLINEAR if convergence.kind is Kind.SUBLINEAR and (annealed or rule is None) else Headline.UNCLEAR
     if convergence.kind in (Kind.STALLED, Kind.DIVERGING):
         if _is_short(trace):
             return Headline.TOO_SHORT
-        plateau = by_name.get("plateau")
         if plateau is not None and plateau.verdict is Verdict.CONFIRMED:
             return Headline.REGULARISED
         if _approaches(trace, reference):
             return Headline.SLOW
         return Headline.STALLED if convergence.kind is Kind.STALLED else Headline.DIVERGED
-    rule = log_linear_of(trace.algorithm)
-    if convergence.kind is Kind.SUBLINEAR and rule is not None and not rule.steady and rule.magnet_strength_power > 0:
-        # Settings that fall as a power of t allow no line. With steady ones a slow mode can look sublinear for long: then only a larger budget tells.
+    if convergence.kind is Kind.SUBLINEAR and annealed:
         return Headline.SUBLINEAR
     return Headline.FALLING if float(trace.gaps[-1]) < 0.9 * float(np.max(trace.gaps)) else Headline.TOO_SHORT
 
@@ -164,13 +167,15 @@ def _approaches(trace: Trace, reference: NashEquilibrium) -> bool:
     half, last = (int(np.searchsorted(trace.policy_iterations, part * trace.steps)) for part in (0.5, 0.75))
     before, after = np.max(divergences[half:last], initial=0.0), np.max(divergences[last:])
     played = (reference.policy > 0) & np.isfinite(trace.log_policy)
-    moved = np.max(np.abs(trace.log_policy - trace.log_policies[half])[played], initial=0.0)
+    moved = np.max(np.abs(trace.log_policy[played] - trace.log_policies[half][played]), initial=0.0)
     return bool(after <= before * (1 + 1e-12) and moved > STOPPED)
 
 
 def _is_short(trace: Trace) -> bool:
     """Whether the run is too short for its settings to call it stalled."""
     rule = log_linear_of(trace.algorithm)
-    if rule is None or trace.feedback != str(Exact()):
+    if rule is None:
         return trace.steps < SHORTEST_RUN
+    if rule.magnet == "refreshed" and len(trace.stages) <= FEWEST_BINS:
+        return True
     return float(np.mean(trace.stages.step_sizes)) * float(trace.game.scale) * trace.steps < SHORTEST_RUN
