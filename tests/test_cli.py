@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def call(capsys, tmp_path, monkeypatch):
     """Run a command in an empty folder; its status, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
 
     def run(*arguments):
         path = list(sys.path)
@@ -365,7 +366,10 @@ def test_interrupted_runs_report_what_they_have(call, monkeypatch):
 
 
 def test_an_interrupt_outside_the_loop(call, monkeypatch):
-    monkeypatch.setattr(cli, "nash", lambda *given, **options: signal.raise_signal(signal.SIGINT))
+    def interrupted(*given, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "nash", interrupted)
     assert call("nash", ASYMMETRIC) == (130, "", "mmd-games: interrupted.\n")
 
 

@@ -121,7 +121,8 @@ def test_labels_of_two_players_are_kept_apart():
     report = mg.verify(mg.solve(game, steps=5_000))
     line = next(line for line in str(report).splitlines() if line.startswith("  policy"))
     rows, columns = line.split(" | ")
-    assert {"up", "down"} <= set(rows.split()) and {"left", "right"} <= set(columns.split())
+    assert {"up", "down"} <= set(rows.split())
+    assert {"left", "right"} <= set(columns.split())
     assert strict(report.to_dict())["game"]["labels"] == [["up", "down"], ["left", "right"]]
 
 
@@ -162,10 +163,15 @@ def test_a_rate_is_given_a_product():
 
 def test_a_failed_write_takes_its_new_folders_along_but_no_old_ones(tmp_path):
     (tmp_path / "old").mkdir()
-    for target in ("old", "old/new", "one/two/three"):
-        with pytest.raises(RuntimeError), output_directory(tmp_path / target) as folder:
+
+    def write_half(target):
+        with output_directory(tmp_path / target) as folder:
             (folder / "half.txt").write_text("half")
             raise RuntimeError
+
+    for target in ("old", "old/new", "one/two/three"):
+        with pytest.raises(RuntimeError):
+            write_half(target)
     assert list(tmp_path.rglob("*")) == [tmp_path / "old"]
     require_writable(tmp_path / "one" / "two")
     assert list(tmp_path.rglob("*")) == [tmp_path / "old"]
