@@ -83,7 +83,7 @@ def plot_gaps(
 
 
 def plot_simplex(traces: Trace | Sequence[Trace], *, labels: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
-    """Trajectories of a game of three actions in its simplex, with the Nash equilibrium that a linear program finds.
+    """Trajectories of a game of three actions in its simplex, with its Nash equilibrium.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def plot_simplex(traces: Trace | Sequence[Trace], *, labels: Sequence[str] | Non
 def plot_payoffs(game: Game, *, ax: Axes | None = None) -> Axes:
     """The game's table as the user gave it: win probabilities, or payoffs; numbers are written in where there is room."""
     ax = _axes(ax, (5.6, 4.8))
-    table = np.asarray(game.payoff_matrix) + game.value_offset
+    table = game.table() + game.value_offset
     rows, columns = table.shape
     # Actions are counted from 1.
     image = ax.imshow(table, cmap="cividis", aspect="auto" if rows != columns else "equal", extent=(0.5, columns + 0.5, rows + 0.5, 0.5))

@@ -243,11 +243,11 @@ def _policy_line(trace: Trace) -> str:
     parts, start = [], 0
     for number, size in enumerate(trace.game.blocks):
         policy = trace.policy[start : start + size]
-        labels = trace.game.labels[number] if trace.game.labels else [str(i + 1) for i in range(size)]
+        labels = trace.game.labels[number] if trace.game.labels else range(1, size + 1)
         order = [int(i) for i in np.argsort(-policy, kind="stable") if policy[i] >= 5e-5]
         shown = ", ".join(f"{labels[i]} {policy[i]:.4f}" for i in order[:8])
         more = f" and {len(order) - 8} more" if len(order) > 8 else ""
-        parts.append(f"{shown}{more}")
+        parts.append(f"{shown}{more}" if order else f"none of {size:,} actions above 0.00005")
         start += size
     return " | ".join(parts)
 

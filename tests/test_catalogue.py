@@ -61,7 +61,7 @@ def test_every_listed_example_builds_and_its_name_builds_the_same_game(family) -
     again = games.from_spec(game.name)
     assert game.name.partition(":")[0] == family.name
     assert again.name == game.name
-    assert np.array_equal(again.payoff_matrix, game.payoff_matrix)
+    assert np.array_equal(again.table(), game.table())
     assert family.description.endswith(".")
     if family.keys:
         assert set(family.keys) == set(inspect.signature(FAMILIES[family.name]).parameters)
@@ -94,6 +94,12 @@ def test_aliases_build_what_they_stand_for() -> None:
         ("general_preference:temperature=0", ["temperature", "positive"]),
         ("general_preference:blocks=0", ["blocks", "at least 1"]),
         ("general_preference:blocks=1000000000000", ["memory"]),
+        ("low_rank:dimensions=5", ["5 dimensions", "even"]),
+        ("saturated:steepness=0", ["steepness", "positive"]),
+        ("integers:largest=0", ["largest", "at least 1"]),
+        ("integers:largest=10000000000000000", ["largest", "2⁵³"]),
+        ("duplicated:copies=0", ["copies", "at least 1"]),
+        ("duplicated:copies=10000000", ["memory"]),
         ("bradley_terry:spread=-1", ["spread", "positive"]),
         ("noisy_elo:noise=-1", ["noise", "at least 0"]),
         ("transitive_cyclic:cyclic=1.5", ["cyclic", "[0, 1]"]),
@@ -435,3 +441,35 @@ def test_blotto_is_the_published_table(soldiers: int, fields: int, payoff: str) 
     published = np.load(DATA / f"blotto_{soldiers}_{fields}.npy")
     # The published order of the actions is lexicographic too, so the permutation is the identity.
     assert np.array_equal(game.payoff_matrix, published)
+
+
+# --- hard to solve ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_saturated_win_rates() -> None:
+    mild, steep = (games.saturated(n=60, seed=2, steepness=steepness) for steepness in (0.5, 1.0))
+    normal = np.arctanh(2 * steep.payoff_matrix)
+    # arctanh magnifies the rounding of 2S by up to cosh² of a draw below 5.
+    np.testing.assert_allclose(np.arctanh(2 * mild.payoff_matrix), normal / 2, rtol=0, atol=8 * np.finfo(float).eps * np.cosh(5) ** 2)
+    draws = normal[np.triu_indices(60, 1)]
+    # 1,770 normal draws: standard errors 0.024 of the mean and 0.017 of the deviation; five of them.
+    assert abs(draws.mean()) < 0.12
+    assert abs(draws.std() - 1) < 0.09
+    # |G| < 0.0345 leaves 100·G below 3.45, where tanh is 0.998; a normal draw is there with probability 0.0275.
+    assert np.mean(np.abs(games.saturated(n=60, steepness=100.0).payoff_matrix) < 0.499) < 0.07
+
+
+def test_whole_payoffs_are_uniform_with_ties() -> None:
+    game = games.integers(n=200, largest=2, seed=1)
+    values, counts = np.unique(game.payoff_matrix[np.triu_indices(200, 1)], return_counts=True)
+    assert values.tolist() == [-2, -1, 0, 1, 2]
+    # 19,900 draws, a fifth each: a standard deviation of 56; five of them.
+    assert np.max(np.abs(counts - 3980)) < 285
+
+
+def test_duplicated_actions_are_those_of_the_random_game_in_another_order() -> None:
+    game, single = games.duplicated(n=7, copies=3, seed=5), games.random(n=7, seed=5)
+    order = [int(np.flatnonzero([set(row) == set(other) for other in single.payoff_matrix])[0]) for row in game.payoff_matrix]
+    assert sorted(order) == sorted([*range(7)] * 3)
+    assert order != sorted(order)
+    assert np.array_equal(game.payoff_matrix, single.payoff_matrix[np.ix_(order, order)])

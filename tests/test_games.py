@@ -89,6 +89,19 @@ def test_batches_of_policies_and_stacks_of_games(data: st.DataObject, game: mg.G
     np.testing.assert_allclose(mg.duality_gap(game, profiles), [mg.duality_gap(game, profile) for profile in profiles], rtol=0, atol=gap_error(game))
 
 
+@given(ANY_GAME)
+def test_the_table_and_parts_of_it(game: mg.Game) -> None:
+    assert game.table() is game.payoff_matrix
+    assert game.largest_payoff == largest(game)
+    assert (game.is_stack, type(game).stack([game, game]).is_stack) == (False, True)
+    chosen = [game.blocks[0] - 1, 0]
+    if len(game.blocks) == 1:
+        np.testing.assert_array_equal(game.restricted(chosen), game.payoff_matrix[np.ix_(chosen, chosen)])
+    else:
+        with pytest.raises(InputError, match="symmetric"):
+            game.restricted(chosen)
+
+
 # --- duality gap --------------------------------------------------------------------------------------------------------------------------
 
 

@@ -134,6 +134,11 @@ def test_many_actions_are_cut_short():
     assert max(map(len, text.splitlines())) <= 118
 
 
+def test_a_policy_whose_every_part_is_small_says_so():
+    report = mg.verify(mg.solve(mg.games.low_rank(n=25_000, dimensions=4), steps=4, record=mg.Record(gaps=4, policies=4)))
+    assert "none of 25,000 actions above 0.00005" in " ".join(str(report).split())
+
+
 def test_save_writes_what_the_report_says(report, tmp_path):
     folder = report.save(tmp_path / "a" / "b")
     assert sorted(path.name for path in folder.iterdir()) == ["gap.png", "report.json", "report.txt", "trace.npz"]

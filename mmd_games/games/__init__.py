@@ -2,15 +2,17 @@
 
 from mmd_games.games.catalogue import from_spec, listing, takes_seed
 from mmd_games.games.colonel_blotto import blotto
+from mmd_games.games.degenerate import duplicated, integers, saturated
+from mmd_games.games.embedded import general_preference, low_rank
 from mmd_games.games.files import SUFFIXES, read_game
 from mmd_games.games.game import Game
+from mmd_games.games.implicit import GeneralPreferenceGame, LowRankGame, SparseGame, SumGame
 from mmd_games.games.matrix import MatrixGame
 from mmd_games.games.openspiel import openspiel_game
 from mmd_games.games.preference import PreferenceGame
 from mmd_games.games.random_games import (
     bradley_terry,
     disc,
-    general_preference,
     noisy_elo,
     random,
     transitive_cyclic,
@@ -30,8 +32,12 @@ from mmd_games.games.structured import (
 __all__ = [
     "SUFFIXES",
     "Game",
+    "GeneralPreferenceGame",
+    "LowRankGame",
     "MatrixGame",
     "PreferenceGame",
+    "SparseGame",
+    "SumGame",
     "a_delta",
     "blotto",
     "bradley_terry",
@@ -39,17 +45,21 @@ __all__ = [
     "comal",
     "cycle",
     "disc",
+    "duplicated",
     "from_spec",
     "general_preference",
     "generalised_rps",
+    "integers",
     "kuhn_poker",
     "listing",
+    "low_rank",
     "matching_pennies",
     "noisy_elo",
     "openspiel_game",
     "random",
     "read_game",
     "rock_paper_scissors",
+    "saturated",
     "spinning_top",
     "takes_seed",
     "transitive_cyclic",

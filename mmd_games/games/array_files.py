@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import lzma
 import struct
@@ -9,7 +10,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +22,8 @@ from mmd_games.errors import InputError, unknown
 from mmd_games.games.table_file import TableFile, distinct_labels
 from mmd_games.games.text_files import read_text
 
+TABLES = 6
+"""float64 tables that are alive while a game is made from one."""
 KINDS = ("preference", "payoffs")
 KEYS = (*KINDS, "labels", "row_labels", "column_labels")
 """The keys of a JSON object, and the names of the arrays in an .npz file."""
@@ -100,25 +103,33 @@ def read_npy(path: Path) -> TableFile:
 
 def read_npz(path: Path) -> TableFile:
     """Arrays named by `KEYS`, or exactly one array."""
+    with open_npz(path) as (archive, members):
+        if len(members) == 1 and not set(members) & set(KEYS):
+            kind, key = None, next(iter(members))
+        else:
+            kind = key = _kind(members)
+        with archive.open(members[key]) as stream:
+            values = _read_table(stream, f"the array '{key}'")
+        return _labelled(values, kind, {name: read_labels(archive, members[name], name) for name in members if name != key})
+
+
+@contextlib.contextmanager
+def open_npz(path: Path) -> Iterator[tuple[zipfile.ZipFile, dict[str, str]]]:
+    """An archive, and the file in it for the name of each array; damage that is met within becomes a sentence."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = {name.removesuffix(".npy"): name for name in archive.namelist()}
             if len(members) < len(archive.namelist()):
                 raise InputError("an array stands twice in the archive.")
-            if len(members) == 1 and not set(members) & set(KEYS):
-                kind, key = None, next(iter(members))
-            else:
-                kind = key = _kind(members)
-            with archive.open(members[key]) as stream:
-                values = _read_table(stream, f"the array '{key}'")
-            return _labelled(values, kind, {name: _read_labels(archive, members[name], name) for name in members if name != key})
+            yield archive, members
     except InputError:
         raise
     except DAMAGE as error:
         raise _damaged("an .npz archive", error) from None
 
 
-def _read_labels(archive: zipfile.ZipFile, member: str, name: str) -> list[str]:
+def read_labels(archive: zipfile.ZipFile, member: str, name: str) -> list[str]:
+    """A list of text from an archive."""
     with archive.open(member) as stream:
         array = _read_array(stream, f"the array '{name}'")
     if array.dtype.kind not in "USiu" or array.ndim != 1:
@@ -126,11 +137,17 @@ def _read_labels(archive: zipfile.ZipFile, member: str, name: str) -> list[str]:
     return [label.decode("utf-8", "replace") if isinstance(label, bytes) else str(label) for label in array.tolist()]
 
 
-def _read_table(stream: IO[bytes], what: str) -> np.ndarray:
-    array = _read_array(stream, what)
+def read_numbers(stream: IO[bytes], what: str, *, copies: int) -> np.ndarray:
+    """An array of real numbers of any shape, as its type stands in the file; there must be memory for so many float64 copies too."""
+    array = _read_array(stream, what, copies)
     if array.dtype.kind not in "biuf":
         held = {"c": "complex numbers", "U": "text", "S": "text"}.get(array.dtype.kind, f"entries of type {array.dtype}")
         raise InputError(f"{what} holds {held}; real numbers were expected.")
+    return array
+
+
+def _read_table(stream: IO[bytes], what: str) -> np.ndarray:
+    array = read_numbers(stream, what, copies=TABLES)
     if array.ndim != 2:
         raise InputError(f"{what} has {array.ndim} axes, of shape {array.shape}; a table has rows and columns.")
     if array.size == 0:
@@ -139,7 +156,7 @@ def _read_table(stream: IO[bytes], what: str) -> np.ndarray:
         return array.astype(np.float64)
 
 
-def _read_array(stream: IO[bytes], what: str) -> np.ndarray:
+def _read_array(stream: IO[bytes], what: str, copies: int = 0) -> np.ndarray:
     """The next array of a stream, once its header says that it fits into memory and holds no Python objects."""
     layout = np.lib.format
     try:
@@ -152,7 +169,7 @@ def _read_array(stream: IO[bytes], what: str) -> np.ndarray:
                 raise InputError(f"{what} holds Python objects, which are never unpickled; save it as numbers.")
             if any(size < 0 for size in shape):
                 raise ValueError(f"a shape of {shape}")
-            require_memory(prod(shape) * (dtype.itemsize + 6 * 8), f"{what} of shape {shape}")
+            require_memory(prod(shape) * (dtype.itemsize + 8 * copies), f"{what} of shape {shape}")
             stream.seek(start - layout.MAGIC_LEN)
             return layout.read_array(stream, allow_pickle=False)
     except InputError:

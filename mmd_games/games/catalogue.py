@@ -9,9 +9,11 @@ from typing import Any
 from mmd_games import specs
 from mmd_games.errors import unknown
 from mmd_games.games.colonel_blotto import blotto
+from mmd_games.games.degenerate import duplicated, integers, saturated
+from mmd_games.games.embedded import general_preference, low_rank
 from mmd_games.games.game import Game
 from mmd_games.games.openspiel import openspiel_game
-from mmd_games.games.random_games import bradley_terry, disc, general_preference, noisy_elo, random, transitive_cyclic
+from mmd_games.games.random_games import bradley_terry, disc, noisy_elo, random, transitive_cyclic
 from mmd_games.games.structured import (
     a_delta,
     clones,
@@ -44,6 +46,10 @@ _EXAMPLES: dict[Callable[..., Game], str] = {
     disc: "disc:n=20",
     transitive_cyclic: "transitive_cyclic:n=20,cyclic=0.3,on=logit",
     general_preference: "general_preference:n=20,blocks=2,temperature=0.5",
+    low_rank: "low_rank:n=100,dimensions=8",
+    saturated: "saturated:n=20,steepness=30",
+    integers: "integers:n=20,largest=3",
+    duplicated: "duplicated:n=7,copies=3",
 }
 
 FAMILIES: dict[str, Callable[..., Game]] = {factory.__name__: factory for factory in _EXAMPLES}

@@ -9,6 +9,8 @@ import numpy as np
 
 from mmd_games.errors import InputError
 from mmd_games.games.array_files import read_json, read_npy, read_npz
+from mmd_games.games.embedding_files import read_embeddings
+from mmd_games.games.game import Game
 from mmd_games.games.matrix import MatrixGame
 from mmd_games.games.preference import TOLERANCE, PreferenceGame
 from mmd_games.games.table_file import TableFile
@@ -20,7 +22,7 @@ SUFFIXES = tuple(READERS)
 """How the name of a file of a game ends."""
 
 
-def read_game(path: str | os.PathLike[str], *, payoffs: bool = False, symmetrise: bool = False) -> PreferenceGame | MatrixGame:
+def read_game(path: str | os.PathLike[str], *, payoffs: bool = False, symmetrise: bool = False) -> Game:
     """Read a game from a file: .csv, .tsv, .txt or .dat (white space, `#` comments), .json, .npy, .npz.
 
     A table is read as win probabilities, `table[i, j]` that i beats j. A table that is exactly skew-symmetric cannot be that: it is read as
@@ -30,6 +32,9 @@ def read_game(path: str | os.PathLike[str], *, payoffs: bool = False, symmetrise
     Text may carry the actions' names in its first line, its first column, or both; the corner may be empty, text, or missing. JSON is a list
     of rows, or an object with "preference" or "payoffs" and optionally "labels", or "row_labels" and "column_labels"; an .npz file has
     arrays of these names, or exactly one array. The key "payoffs" stands for `payoffs=True`.
+
+    An .npz file with the array "embeddings" (n × d), and optionally "mixing" (d × d) and "labels", is a game without a table: payoffs of low rank,
+    or with one number "temperature" the win probabilities of the general preference model.
 
     Parameters
     ----------
@@ -42,7 +47,7 @@ def read_game(path: str | os.PathLike[str], *, payoffs: bool = False, symmetrise
 
     Returns
     -------
-    PreferenceGame or MatrixGame
+    PreferenceGame or MatrixGame; LowRankGame or GeneralPreferenceGame of embeddings
 
     Raises
     ------
@@ -52,12 +57,24 @@ def read_game(path: str | os.PathLike[str], *, payoffs: bool = False, symmetrise
     """
     path = Path(path)
     try:
-        table = READERS[_known_suffix(path)](path)
+        suffix = _known_suffix(path)
+        embedded = read_embeddings(path) if suffix == ".npz" else None
+        if embedded is not None:
+            _require_no_table_options(embedded, payoffs=payoffs, symmetrise=symmetrise)
+            return embedded
+        table = READERS[suffix](path)
         return _game(table, path.name, payoffs=payoffs or table.kind == "payoffs", symmetrise=symmetrise, asked=payoffs)
     except OSError as error:
         raise InputError(f"{path}: the file cannot be read ({error.strerror or error}).") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _require_no_table_options(game: Game, *, payoffs: bool, symmetrise: bool) -> None:
+    if symmetrise:
+        raise InputError("a game of embeddings is skew-symmetric by itself; only a table can be symmetrised.")
+    if payoffs and game.units != "payoff":
+        raise InputError("embeddings with a 'temperature' are win probabilities, so they cannot be read as payoffs; leave the temperature out.")
 
 
 def _known_suffix(path: Path) -> str:

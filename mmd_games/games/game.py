@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Self
 
 import numpy as np
 
 from mmd_games.arrays import Array, Blocks, block_max, block_slices, block_sum, namespace
 from mmd_games.errors import InputError
+from mmd_games.games.rounding import SAFETY, SMALLEST, UNIT
 
 
 class Game(ABC):
@@ -19,8 +19,6 @@ class Game(ABC):
 
     Attributes
     ----------
-    payoff_matrix : array (n, n) or (m, n)
-        The game in its own units. A stack of games of one shape has leading batch axes; so have then all results.
     blocks : tuple of int
         Number of actions of each player; one block for a symmetric game, whose two players share one policy.
     labels : tuple of tuple of str, or None
@@ -31,7 +29,6 @@ class Game(ABC):
         What a payoff is measured in.
     """
 
-    payoff_matrix: Array
     blocks: Blocks
     labels: tuple[tuple[str, ...], ...] | None
     name: str
@@ -42,6 +39,8 @@ class Game(ABC):
     """What was taken off the user's entries: 1/2 for win probabilities."""
     notes: tuple[str, ...] = ()
     """What a reader of a report must know of how the game was read."""
+    scale_is_exact: bool = True
+    """Whether `scale` is L itself; otherwise it is an upper bound."""
 
     @property
     def actions(self) -> int:
@@ -49,21 +48,62 @@ class Game(ABC):
         return sum(self.blocks)
 
     @property
-    def scale(self) -> Array:
-        """L, half the range of the payoffs: max|S| of a preference game.
+    def is_stack(self) -> bool:
+        """Whether this is a stack of games with leading batch axes."""
+        return False
 
-        A constant added to a payoff matrix changes no method here, so half the range serves wherever theory writes max|A|, and is never larger.
-        """
-        xp = namespace(self.payoff_matrix)
-        return xp.max(self.payoff_matrix, axis=(-2, -1)) / 2 - xp.min(self.payoff_matrix, axis=(-2, -1)) / 2
+    @property
+    @abstractmethod
+    def scale(self) -> Array:
+        """L, half the range of the payoffs; an upper bound where `scale_is_exact` is false."""
+
+    @property
+    @abstractmethod
+    def largest_payoff(self) -> float:
+        """Largest absolute value of a payoff, or a bound on it."""
+
+    @property
+    @abstractmethod
+    def payoff_rounding(self) -> float:
+        """Largest rounding error of an entry of :meth:`payoffs` against any policy, by a priori analysis."""
+
+    @property
+    @abstractmethod
+    def rounding(self) -> float:
+        """Largest error bound that :meth:`certified_payoffs` can give with any policy, by a priori analysis."""
 
     @abstractmethod
     def payoffs(self, policy: Array) -> Array:
         """Payoff of every action of every player against the profile: (..., actions) → (..., actions), in the game's units."""
 
     @abstractmethod
+    def certified_payoffs(self, policy: Array) -> tuple[np.ndarray, float]:
+        """Payoffs against one policy as accurately as they can be had, and a proven bound on the absolute error of every one of them.
+
+        The bound is against the payoffs of exactly these float64 probabilities, which are not normalised.
+
+        Parameters
+        ----------
+        policy : array (actions,)
+        """
+
+    @abstractmethod
     def against(self, block: int, opponents: np.ndarray) -> np.ndarray:
         """Payoffs of each action of player `block` against each of the drawn opponents' actions: (actions of block, len(opponents))."""
+
+    @abstractmethod
+    def table(self) -> np.ndarray:
+        """The whole payoff matrix, (n, n) or (m, n), made on demand; refused where it would not fit into memory."""
+
+    @abstractmethod
+    def restricted(self, actions: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Payoffs of a symmetric game among the k listed actions: (k, k), exactly skew-symmetric, equal to those of :meth:`table` up to rounding."""
+
+    def __add__(self, other: object) -> Game:
+        """The game whose payoffs are the sum of two symmetric games' payoffs, a :class:`~mmd_games.games.SumGame`."""
+        from mmd_games.games.implicit.sums import SumGame  # which imports this module
+
+        return SumGame([self, other]) if isinstance(other, Game) else NotImplemented
 
     def opponent_of(self, block: int) -> int:
         """The block from which the opponents of player `block` are drawn."""
@@ -76,21 +116,18 @@ class Game(ABC):
 
     def describe(self) -> str:
         """One line: name, size, units and scale."""
-        size = " × ".join(str(rows) for rows in self.payoff_matrix.shape[-2:])
+        size = " × ".join(str(self.blocks[player]) for player in (0, -1))
         kind = "symmetric" if len(self.blocks) == 1 else "two players"
-        return f"{self.name} ({size}, {kind}, {self.units}, L = {float(np.max(self.scale)):.6g})"
+        return f"{self.name} ({size}, {kind}, {self.units}, L {'=' if self.scale_is_exact else '≤'} {float(np.max(self.scale)):.6g})"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.describe()}>"
 
-    @classmethod
-    def stack(cls, games: Sequence[Self]) -> Self:
-        """Games of one shape as one game with a leading batch axis."""
-        first = games[0]
-        stacked = copy.copy(first)
-        stacked.payoff_matrix = np.stack([game.payoff_matrix for game in games])
-        stacked.name = f"{len(games)} games"
-        return stacked
+
+def require_symmetric(game: Game) -> None:
+    """Refuse a game of two different players where only a symmetric one makes sense."""
+    if len(game.blocks) != 1:
+        raise InputError(f"{game.name} has two different players; a symmetric game was expected.")
 
 
 def check_policy(game: Game, policy: Array) -> Array:
@@ -161,19 +198,56 @@ def exact_gap(game: Game, policy: Array) -> Fraction:
     Parameters
     ----------
     game : Game
-        One game, not a stack.
+        One game, not a stack, whose payoff matrix is stored.
     policy : array (actions,)
         Probabilities of all players' actions.
     """
     policy = np.asarray(check_policy(game, policy), dtype=np.float64)
-    if policy.ndim != 1 or game.payoff_matrix.ndim != 2:
+    if policy.ndim != 1 or game.is_stack:
         raise InputError("An exact gap is taken of one policy in one game, not of a batch.")
-    matrix, matrix_unit = _integers(np.asarray(game.payoff_matrix))
+    stored = getattr(game, "payoff_matrix", None)
+    if stored is None:
+        raise InputError(f"{game.name} has no stored payoffs to be taken as exact; certified_gap bounds the gap in floating point.")
+    matrix, matrix_unit = _integers(np.asarray(stored))
     columns, _ = _integers(policy[block_slices(game.blocks)[-1]])
     rows, _ = _integers(policy[block_slices(game.blocks)[0]])
     best = Fraction(max((matrix @ columns).tolist()), sum(columns.tolist()))
     worst = Fraction(min((rows @ matrix).tolist()), sum(rows.tolist()))
     return (best - worst) * matrix_unit
+
+
+def certified_gap(game: Game, policy: Array) -> tuple[float, float]:
+    """Duality gap in floating point, and a proven bound on its error.
+
+    Parameters
+    ----------
+    game : Game
+        One game, not a stack.
+    policy : array (actions,)
+        Probabilities of all players' actions; as in :func:`exact_gap` the gap is that of the probabilities divided by their exact sum.
+
+    Returns
+    -------
+    gap, error : float
+        In the game's units; the exact gap is at most gap + error, and at least gap − error.
+    """
+    policy = np.asarray(check_policy(game, policy), dtype=np.float64)
+    gap, error = gap_bound(game, policy, *game.certified_payoffs(policy))
+    return float(gap), float(error)
+
+
+def gap_bound(game: Game, policy: np.ndarray, payoffs: np.ndarray, error: Array) -> tuple[Array, Array]:
+    """The duality gap that certified payoffs tell, and a bound on its error: (..., actions), (..., actions) and (...) → (...) each."""
+    parts = block_slices(game.blocks)
+    gap, bound = 0.0, 0.0
+    for block, part in enumerate(parts):
+        weights = policy[..., parts[game.opponent_of(block)]]
+        total = np.array([math.fsum(row) for row in weights.reshape(-1, weights.shape[-1]).tolist()]).reshape(weights.shape[:-1])
+        best = np.max(payoffs[..., part], axis=-1) / total
+        gap = gap + best
+        # The sum and the quotient are correctly rounded, and adding the players rounds once more.
+        bound = bound + SAFETY * (error / total) + 4 * UNIT * np.abs(best) + SMALLEST
+    return game.players_per_block * gap, game.players_per_block * bound
 
 
 def _integers(values: np.ndarray) -> tuple[np.ndarray, Fraction]:

@@ -8,11 +8,11 @@ import numpy as np
 
 from mmd_games.arrays import Array, block_slices, namespace
 from mmd_games.errors import InputError
-from mmd_games.games.game import Game
+from mmd_games.games.table_game import TableGame
 from mmd_games.games.tables import as_table, check_labels
 
 
-class MatrixGame(Game):
+class MatrixGame(TableGame):
     """The row player draws i from x and receives ``payoffs[i, j]``; the column player draws j from y and pays it.
 
     A profile is one array of m + n probabilities, x then y.

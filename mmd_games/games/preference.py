@@ -8,14 +8,14 @@ import numpy as np
 
 from mmd_games.arrays import Array
 from mmd_games.errors import InputError
-from mmd_games.games.game import Game
+from mmd_games.games.table_game import TableGame
 from mmd_games.games.tables import as_table, check_labels, place
 
 TOLERANCE = 1e-9
 """How far P + Pᵀ may be from 1: the rounding of a table printed with nine digits."""
 
 
-class PreferenceGame(Game):
+class PreferenceGame(TableGame):
     r"""Two players choose; the first choice is preferred with probability :math:`P_{ij}`.
 
     Only :math:`S = P - 1/2` is stored, exactly skew-symmetric. Both players share one policy, a profile of one block.

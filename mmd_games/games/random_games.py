@@ -1,4 +1,4 @@
-"""Games drawn at random from a seed, and nothing but the seed."""
+"""Tables drawn at random from a seed, and nothing but the seed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 
 from mmd_games.errors import InputError, require_positive, require_whole
+from mmd_games.games.draws import areas, differences, logistic, prepare, skew
 from mmd_games.games.preference import PreferenceGame
-from mmd_games.games.tables import require_not_negative, require_probability, require_table_memory, spec_name
+from mmd_games.games.tables import require_not_negative, require_probability
 
 
 def random(n: int = 10, seed: int = 0, distribution: Literal["uniform", "gaussian", "tournament"] = "uniform") -> PreferenceGame:
@@ -35,15 +36,15 @@ def random(n: int = 10, seed: int = 0, distribution: Literal["uniform", "gaussia
     InputError
         For a wrong size, or one that does not fit into memory.
     """
-    generator, name = _prepare("random", n, seed, distribution=distribution)
+    generator, name = prepare("random", n, seed, distribution=distribution)
     pairs = n * (n - 1) // 2
     if distribution == "gaussian":
-        return PreferenceGame.from_payoffs(_skew(n, generator.standard_normal(pairs)), name=name)
+        return PreferenceGame.from_payoffs(skew(n, generator.standard_normal(pairs)), name=name)
     if distribution == "tournament":
-        return PreferenceGame(0.5 + _skew(n, generator.integers(0, 2, pairs) - 0.5), name=name)
+        return PreferenceGame(0.5 + skew(n, generator.integers(0, 2, pairs) - 0.5), name=name)
     if distribution != "uniform":
         raise InputError(f"distribution must be one of uniform, gaussian, tournament, got '{distribution}'.")
-    return PreferenceGame(0.5 + _skew(n, generator.random(pairs) - 0.5), name=name)
+    return PreferenceGame(0.5 + skew(n, generator.random(pairs) - 0.5), name=name)
 
 
 def bradley_terry(n: int = 10, seed: int = 0, spread: float = 1.0) -> PreferenceGame:
@@ -70,8 +71,8 @@ def bradley_terry(n: int = 10, seed: int = 0, spread: float = 1.0) -> Preference
     Bradley and Terry, Rank analysis of incomplete block designs, Biometrika 39, 1952.
     """
     require_positive(spread=spread)
-    generator, name = _prepare("bradley_terry", n, seed, spread=spread)
-    return PreferenceGame(_logistic(_differences(spread * generator.standard_normal(n))), name=name)
+    generator, name = prepare("bradley_terry", n, seed, spread=spread)
+    return PreferenceGame(logistic(differences(spread * generator.standard_normal(n))), name=name)
 
 
 def noisy_elo(n: int = 10, seed: int = 0, spread: float = 1.0, noise: float = 0.5) -> PreferenceGame:
@@ -97,9 +98,9 @@ def noisy_elo(n: int = 10, seed: int = 0, spread: float = 1.0, noise: float = 0.
     """
     require_positive(spread=spread)
     require_not_negative(noise=noise)
-    generator, name = _prepare("noisy_elo", n, seed, spread=spread, noise=noise)
+    generator, name = prepare("noisy_elo", n, seed, spread=spread, noise=noise)
     ratings = spread * generator.standard_normal(n)
-    return PreferenceGame(_logistic(_differences(ratings) + noise * _skew(n, generator.standard_normal(n * (n - 1) // 2))), name=name)
+    return PreferenceGame(logistic(differences(ratings) + noise * skew(n, generator.standard_normal(n * (n - 1) // 2))), name=name)
 
 
 def disc(n: int = 10, seed: int = 0) -> PreferenceGame:
@@ -123,10 +124,10 @@ def disc(n: int = 10, seed: int = 0) -> PreferenceGame:
     ----------
     Balduzzi et al., Open-ended Learning in Symmetric Zero-sum Games, arXiv 1901.08106.
     """
-    generator, name = _prepare("disc", n, seed)
+    generator, name = prepare("disc", n, seed)
     radius = np.sqrt(generator.random(n))
     angle = 2 * np.pi * generator.random(n)
-    return PreferenceGame.from_payoffs(_areas((radius * np.cos(angle))[:, None], (radius * np.sin(angle))[:, None]), name=name)
+    return PreferenceGame.from_payoffs(areas((radius * np.cos(angle))[:, None], (radius * np.sin(angle))[:, None]), name=name)
 
 
 def transitive_cyclic(n: int = 10, seed: int = 0, cyclic: float = 0.5, on: Literal["probability", "logit"] = "probability") -> PreferenceGame:
@@ -159,75 +160,11 @@ def transitive_cyclic(n: int = 10, seed: int = 0, cyclic: float = 0.5, on: Liter
     """
     require_whole(3, n=n)
     require_probability(cyclic=cyclic)
-    generator, name = _prepare("transitive_cyclic", n, seed, cyclic=cyclic, on=on)
+    generator, name = prepare("transitive_cyclic", n, seed, cyclic=cyclic, on=on)
     if on not in ("probability", "logit"):
         raise InputError(f"on must be one of probability, logit, got '{on}'.")
-    transitive = _differences(generator.standard_normal(n))
-    rotation = _skew(n, generator.standard_normal(n * (n - 1) // 2))
-    rotation -= _differences(rotation.mean(axis=1))
+    transitive = differences(generator.standard_normal(n))
+    rotation = skew(n, generator.standard_normal(n * (n - 1) // 2))
+    rotation -= differences(rotation.mean(axis=1))
     mixture = (1 - cyclic) * transitive / np.max(transitive) + cyclic * rotation / np.max(rotation)
-    return PreferenceGame(_logistic(2 * mixture) if on == "logit" else (1 + mixture) / 2, name=name)
-
-
-def general_preference(n: int = 10, seed: int = 0, blocks: int = 2, temperature: float = 1.0) -> PreferenceGame:
-    r"""The general preference model: the log-odds are a skew form of embeddings, P = σ(⟨R v_i, v_j⟩ / temperature).
-
-    R is block-diagonal with blocks [[0, −1], [1, 0]], and the v_i are standard normal: the log-odds have rank 2·blocks (or n, less one if odd).
-
-    Parameters
-    ----------
-    n : int
-        Number of actions, at least 2.
-    seed : int
-        At least 0.
-    blocks : int
-        Number of 2 × 2 blocks of R, at least 1: half the dimension of the embeddings.
-    temperature : float
-        Positive.
-
-    Returns
-    -------
-    PreferenceGame
-        n × n, win probabilities.
-
-    References
-    ----------
-    Zhang et al., General Preference Modeling with Preference Representations for Aligning Language Models, arXiv 2410.02197.
-    """
-    require_whole(1, blocks=blocks)
-    require_positive(temperature=temperature)
-    generator, name = _prepare("general_preference", n, seed, blocks=blocks, temperature=temperature)
-    require_table_memory(n, 2 * blocks, name)
-    embeddings = generator.standard_normal((n, blocks, 2))
-    return PreferenceGame(_logistic(_areas(embeddings[..., 0], embeddings[..., 1]) / temperature), name=name)
-
-
-def _prepare(family: str, n: int, seed: int, **settings: object) -> tuple[np.random.Generator, str]:
-    """The generator and the name of a game of n actions, once its size is known to be right and to fit."""
-    require_whole(2, n=n)
-    require_whole(0, seed=seed)
-    name = spec_name(family, n=n, seed=seed, **settings)
-    require_table_memory(n, n, name)
-    return np.random.default_rng(seed), name
-
-
-def _skew(n: int, upper: np.ndarray) -> np.ndarray:
-    """The skew matrix with these n(n − 1)/2 entries above its diagonal, row by row."""
-    matrix = np.zeros((n, n))
-    matrix[np.tri(n, k=-1, dtype=bool).T] = upper
-    return matrix - matrix.T
-
-
-def _differences(ratings: np.ndarray) -> np.ndarray:
-    return ratings[:, None] - ratings
-
-
-def _areas(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """⟨R v_i, v_j⟩ for embeddings v = (first, second), (n, blocks) each."""
-    product = first @ second.T
-    return product - product.T
-
-
-def _logistic(log_odds: np.ndarray) -> np.ndarray:
-    """1/(1 + exp(−x)), without overflow."""
-    return 0.5 + np.tanh(log_odds / 2) / 2
+    return PreferenceGame(logistic(2 * mixture) if on == "logit" else (1 + mixture) / 2, name=name)

@@ -54,7 +54,7 @@ class Sampled:
     def begin(self, game: Game) -> Callable[[Array], Array]:
         """A run's own stream of votes, from the seed."""
         generator = np.random.default_rng(self.seed)
-        vote = 0.5 if game.value_offset else float(np.max(np.abs(game.payoff_matrix))) or 1.0
+        vote = 0.5 if game.value_offset else game.largest_payoff or 1.0
         slices = block_slices(game.blocks)
 
         def payoffs(policy: np.ndarray) -> np.ndarray:

@@ -163,8 +163,10 @@ def _run(runs: Stack, budget: _Budget, record: Record, feedback: Feedback, progr
     """Advance a stack of runs together, and return the trace of each."""
     algorithm, rule, steps = runs.algorithm, runs.rule, budget.steps
     steady = rule is None or rule.steady
+    payoffs = Payoffs(runs.game, feedback)
+    payoffs.gap(runs.log_start)  # a game whose payoffs cannot be afforded says so before anything else is refused
     require_recording_memory(record, runs.log_start.size, _stage_count(rule, steps))
-    payoffs, recorder = Payoffs(runs.game, feedback), Recorder(record, steps, runs.game.blocks)
+    recorder = Recorder(record, steps, runs.game.blocks)
     unreached = np.ones(len(runs), dtype=bool)
 
     with np.errstate(over="ignore", invalid="ignore"):  # a policy that stops being finite is reported in words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from mmd_games.algorithms.registry import to_spec
 from mmd_games.arrays import Array, require_memory
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, check_policy
+from mmd_games.games.table_game import TableGame
 from mmd_games.loop.feedback import Feedback
 from mmd_games.loop.recording import Recorder
 from mmd_games.loop.trace import Stages, Trace
@@ -33,12 +34,15 @@ def log_linear_of(algorithm: Any) -> LogLinear | None:
 
 
 def stacking_key(game: Game, algorithm: Any) -> Any:
-    """What two runs must share to advance together; None for an algorithm outside the family, which runs alone."""
+    """What two runs must share to advance together; None for an algorithm outside the family, which runs alone.
+
+    Games of stored tables stack; a game without a table advances together with itself only.
+    """
     rule = log_linear_of(algorithm)
     if rule is None:
         return None
     choices = tuple(getattr(rule, field.name) for field in dataclasses.fields(rule) if field.name not in NUMBERS)
-    return (type(game), game.blocks, choices)
+    return (type(game) if isinstance(game, TableGame) else id(game), game.blocks, choices)
 
 
 class Stack:
@@ -58,8 +62,9 @@ class Stack:
         self.rule = log_linear_of(self.algorithm)
         if not self._alone:
             if any(game is not games[0] for game in games):
-                require_memory(8.0 * len(games) * games[0].payoff_matrix.size, f"A stack of {len(games)} games")
-                self.game = type(games[0]).stack(games)
+                tables = cast("list[TableGame]", games)  # others share a key with themselves only
+                require_memory(8.0 * len(games) * tables[0].payoff_matrix.size, f"A stack of {len(games)} games")
+                self.game = type(tables[0]).stack(tables)
             self.log_start = np.stack(log_starts)
             rules: list[Any] = [log_linear_of(algorithm) for algorithm in algorithms]
             columns = {name: np.array([[getattr(rule, name)] for rule in rules]) for name in NUMBERS}

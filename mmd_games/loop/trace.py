@@ -17,11 +17,9 @@ from mmd_games.algorithms.registry import from_spec, to_spec
 from mmd_games.arrays import Array, log_normalise
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, check_policy
-from mmd_games.games.matrix import MatrixGame
-from mmd_games.games.preference import PreferenceGame
+from mmd_games.games.saving import from_arrays, to_arrays
 
 SCHEMA = "mmd_games.trace/1"
-GAMES = {"PreferenceGame": PreferenceGame, "MatrixGame": MatrixGame}
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,11 +191,10 @@ class Trace:
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write everything, the game included, to one .npz file; it appears whole or not at all."""
         target = Path(path)
+        game, numbers = to_arrays(self.game)
         meta = {
             "schema": SCHEMA,
-            "kind": type(self.game).__name__,
-            **{key: getattr(self.game, key) for key in ("name", "units", "labels", "notes", "value_offset")},
-            "blocks": self.game.blocks,
+            **game,
             "algorithm": self.algorithm_spec,
             "own": not isinstance(self.algorithm, str),
             "feedback": self.feedback,
@@ -209,7 +206,7 @@ class Trace:
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
             with open(partial, "wb") as file:
-                np.savez_compressed(file, meta=np.array(json.dumps(meta)), payoff_matrix=np.asarray(self.game.payoff_matrix), **arrays)
+                np.savez_compressed(file, meta=np.array(json.dumps(meta)), **numbers, **arrays)
             os.replace(partial, target)
         except OSError as error:
             raise InputError(f"{target}: the trace cannot be written ({error.strerror or error}).") from None
@@ -232,11 +229,7 @@ class Trace:
             meta = json.loads(str(arrays.pop("meta")))
             if meta["schema"] != SCHEMA:
                 raise InputError(f"{path}: a trace of schema {meta['schema']}; this version reads {SCHEMA}.")
-            game = Game.__new__(GAMES[meta["kind"]])
-            labels = meta["labels"] and tuple(map(tuple, meta["labels"]))
-            vars(game).update({key: meta[key] for key in ("name", "units", "value_offset")}, labels=labels, notes=tuple(meta["notes"]))
-            game.payoff_matrix, game.blocks = arrays.pop("payoff_matrix"), tuple(meta["blocks"])
-            game.payoff_matrix.flags.writeable = False
+            game = from_arrays(meta, arrays)
             stages = Stages(
                 **{name: arrays.pop(f"stage_{name}") for name in ("iterations", "log_magnets", "magnet_strengths", "step_sizes")}, steady=meta["steady"]
             )

@@ -10,7 +10,8 @@ import numpy as np
 from mmd_games.arrays import kl, total_variation
 from mmd_games.equilibria import NashEquilibrium, distance_to_equilibria, nash
 from mmd_games.errors import require_positive
-from mmd_games.games.game import Game, exact_gap
+from mmd_games.games.game import Game, certified_gap, exact_gap
+from mmd_games.games.table_game import TableGame
 from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
 from mmd_games.verification.convergence import FEWEST_BINS, Convergence, Kind, classify_convergence
@@ -20,7 +21,7 @@ from mmd_games.verification.verdicts import Claim, Headline, Verdict
 DEFAULT_TOLERANCE = 1e-8
 """Where none is given, a gap of this many L counts as an equilibrium."""
 LARGEST_EXACT = 400
-"""Games with at most this many actions have their last gap computed in rationals."""
+"""Games of at most this many actions whose payoffs are stored have their last gap computed in rationals."""
 LARGEST_DISTANCE = 600
 """In larger games the distance is taken to one equilibrium, not to the set of all: that program takes minutes."""
 STOPPED = 1e-6
@@ -82,26 +83,27 @@ def gap_floor(game: Game) -> float:
 
 
 def _claim_gap(trace: Trace, tolerance: float) -> Claim:
-    """The last iterate's duality gap, exact where the game is small enough."""
+    """The last iterate's duality gap, exact where the game is small enough and its payoffs are stored, else with a bound on its rounding."""
     game = trace.game
     statement = "The last iterate is a Nash equilibrium of the game: its duality gap is within the tolerance"
-    if game.actions <= LARGEST_EXACT:
+    if game.actions <= LARGEST_EXACT and isinstance(game, TableGame):
         exact = exact_gap(game, trace.policy)
-        measured, within, how = float(exact), exact <= tolerance, "computed in rational arithmetic: a proof for this policy and table"
+        measured, verdict = float(exact), Verdict.CONFIRMED if exact <= tolerance else Verdict.REFUTED
+        how = "computed in rational arithmetic: a proof for this policy and table"
     else:
-        measured = float(game.gap_of_payoffs(game.payoffs(trace.policy)))
-        within, how = measured <= tolerance, "computed in floating point"
+        measured, error = certified_gap(game, trace.policy)
+        verdict = Verdict.CONFIRMED if measured + error <= tolerance else Verdict.REFUTED if measured - error > tolerance else Verdict.INCONCLUSIVE
+        how = f"computed in floating point, with an error of at most {error:.1g}"
     relative = measured / (float(game.scale) or 1.0)
-    detail = f"tolerance {tolerance:.3g}; relative to L the gap is {relative:.3g}; {how}."
-    return Claim("gap", statement, 0.0, measured, Verdict.CONFIRMED if within else Verdict.REFUTED, detail)
+    return Claim("gap", statement, 0.0, measured, verdict, f"tolerance {tolerance:.3g}; relative to L the gap is {relative:.3g}; {how}.")
 
 
 def _claim_distance(trace: Trace, reference: NashEquilibrium, tolerance: float) -> Claim:
     """The last iterate's distance to the set of equilibria: the gap may cost half of the tolerance's digits, by the game's conditioning."""
     game = trace.game
-    statement = "The last iterate is at the equilibria that a linear program finds (total variation)"
+    statement = "The last iterate is at the equilibria of the game, which are computed independently (total variation)"
     if not reference.converged:
-        return Claim("distance", statement, 0.0, None, Verdict.INCONCLUSIVE, f"the linear program only reached a gap of {reference.gap:.1e}.")
+        return Claim("distance", statement, 0.0, None, Verdict.INCONCLUSIVE, f"the reference only reached a gap of {reference.gap:.1e}.")
     allowed = math.sqrt(tolerance / (float(game.scale) or 1.0))
     detail = f"allowed √(tolerance/L) = {allowed:.1e}; the reference has gap {reference.gap:.1e} and {len(reference.support)} actions in its support."
     measured = float(total_variation(trace.policy, reference.policy, game.blocks))
@@ -132,6 +134,8 @@ def _headline(trace: Trace, claims: tuple[Claim, ...], convergence: Convergence,
     reached = by_name["gap"].verdict is Verdict.CONFIRMED
     if any(claim.hard and claim.verdict is Verdict.REFUTED for claim in claims):
         return Headline.BROKEN
+    if by_name["gap"].verdict is Verdict.INCONCLUSIVE:
+        return Headline.ROUNDING
     if reached and trace.gaps[0] <= tolerance:
         return Headline.ALREADY
     rule = log_linear_of(trace.algorithm)

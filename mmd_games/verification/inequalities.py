@@ -15,6 +15,7 @@ from mmd_games.algorithms import LogLinear
 from mmd_games.arrays import kl
 from mmd_games.equilibria import RegularisedEquilibrium, regularised_equilibrium
 from mmd_games.games.game import Game
+from mmd_games.games.table_game import TableGame
 from mmd_games.loop.feedback import Exact
 from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
@@ -23,11 +24,14 @@ from mmd_games.verification.verdicts import Claim, Verdict
 UNIT = np.finfo(np.float64).eps / 2
 """Unit roundoff u."""
 
+LARGEST_IMPLICIT = 2000
+"""Games without a stored table have regularised equilibria computed up to so many actions."""
+TOO_LARGE = f"not computed: a regularised equilibrium takes an n × n system, which is solved for up to {LARGEST_IMPLICIT:,} actions where no table is stored."
+
 
 def payoff_rounding(game: Game) -> float:
-    """Largest rounding error of one payoff: γ_n·max|A|, n the length of the longest inner product, and one more for the exponentials of the policy."""
-    longest = max(game.payoff_matrix.shape[-2:])
-    return (longest + 4) * UNIT * float(np.max(np.abs(game.payoff_matrix)))
+    """Largest rounding error of one payoff of a recorded policy: that of the product, and four more for the exponentials of the policy."""
+    return game.payoff_rounding + 4 * UNIT * game.largest_payoff
 
 
 def gap_rounding(game: Game) -> float:
@@ -75,6 +79,8 @@ def check_contraction(trace: Trace) -> Claim:
     reason = "the run's settings are not known." if rule is None or len(trace.stages) == 0 else _why_no_contraction(trace, rule)
     if rule is None or reason:
         return Claim("contraction", statement, None, None, Verdict.NOT_APPLICABLE, reason)
+    if _is_too_large(trace.game):
+        return Claim("contraction", statement, None, None, Verdict.INCONCLUSIVE, TOO_LARGE)
     steps, unsolved = _stage_steps(trace, refreshed=rule.magnet == "refreshed")
     predicted = 1.0 / (1.0 + rule.step_size * rule.magnet_strength)
     if not steps:
@@ -168,6 +174,11 @@ def _is_too_weak(game: Game, strength: float) -> bool:
     return strength < 1e-11 * float(game.scale) or strength < np.finfo(np.float64).tiny / UNIT
 
 
+def _is_too_large(game: Game) -> bool:
+    """Whether the system of a regularised equilibrium, n × n, would be far larger than the game itself."""
+    return game.actions > LARGEST_IMPLICIT and not isinstance(game, TableGame)
+
+
 def check_plateau(trace: Trace) -> Claim | None:
     """A fixed magnet leads to its regularised equilibrium, whose gap in the original game is known beforehand; None where the magnet is not fixed."""
     rule = log_linear_of(trace.algorithm)
@@ -177,6 +188,8 @@ def check_plateau(trace: Trace) -> Claim | None:
     if _is_too_weak(game, strength):
         return None
     statement = "A fixed magnet's plateau: the gap of its regularised equilibrium, 2α·[max log(π/ρ) − KL(π‖ρ)] for a symmetric game"
+    if _is_too_large(game):
+        return Claim("plateau", statement, None, None, Verdict.INCONCLUSIVE, TOO_LARGE)
     equilibrium = regularised_equilibrium(game, magnet_strength=strength, log_magnet=trace.stages.log_magnets[0])
     predicted, measured = equilibrium.gap, float(game.gap_of_payoffs(game.payoffs(trace.policy)))
     if not equilibrium.converged:

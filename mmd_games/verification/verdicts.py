@@ -34,6 +34,7 @@ class Headline(Enum):
     SLOW = (Verdict.INCONCLUSIVE, "The gap did not fall, but the policy still approaches the equilibrium in KL: a larger budget would tell.")
     TOO_SHORT = (Verdict.INCONCLUSIVE, "The run is too short to tell.")
     UNCLEAR = (Verdict.INCONCLUSIVE, "The tolerance was reached, but the record does not show that the run goes to the equilibrium at a linear rate.")
+    ROUNDING = (Verdict.INCONCLUSIVE, "The last gap lies within its rounding error of the tolerance: a larger tolerance would tell.")
     ALREADY = (Verdict.INCONCLUSIVE, "The start already is an equilibrium within the tolerance, so the run shows nothing: start elsewhere.")
 
     @property
