@@ -132,14 +132,20 @@ def nash_command(
     source: Source,
     /,
     *,
-    method: Annotated[str, Parameter(help="lp.")] = "lp",
-    tolerance: Tolerance = None,
+    method: Annotated[
+        str, Parameter(help="interior_point; double_oracle, for symmetric games of up to millions of actions; lp, the independent oracle.")
+    ] = "auto",
+    select: Annotated[str | None, Parameter(help="maximum_entropy: of several equilibria the one nearest to uniform, or to --start, in KL.")] = None,
+    start: Annotated[str | None, Parameter(help="With --select: random:seed=1; 0.2/0.3/0.5; or a file.")] = None,
+    tolerance: Annotated[float | None, Parameter(help="Duality gap asked for, in the game's units; default 1e-9 of its scale L.")] = None,
     payoffs: Payoffs = False,
     symmetrise: Symmetrise = False,
     as_json: AsJson = False,
 ) -> int:
-    """Compute a Nash equilibrium by linear programming, independently of the algorithms; status 3 where the tolerance is not met."""
-    equilibrium = nash(_game(source, payoffs, symmetrise), method=method, tolerance=tolerance)
+    """Compute a Nash equilibrium, with a certificate, independently of the algorithms; status 3 where the tolerance is not met."""
+    game = _game(source, payoffs, symmetrise)
+    policy = None if start is None else start_from_spec(start, game)
+    equilibrium = nash(game, method=method, select=select, start=policy, tolerance=tolerance, progress=StderrProgress("rounds"))
     print(json.dumps(equilibrium.to_dict(), indent=1) if as_json else equilibrium)
     return 0 if equilibrium.converged else 3
 
@@ -158,15 +164,15 @@ def algorithms_command(*, as_json: AsJson = False) -> int:
 
 @app.command
 def bench(
-    suite: Annotated[Path, Parameter(help="A TOML file of games, algorithms and seeds, such as benchmarks/suites/smoke.toml.")],
+    suite: Annotated[Path, Parameter(help="A TOML file of games, algorithms or solvers, and seeds, such as benchmarks/suites/smoke.toml.")],
     /,
     *,
     out: Annotated[Path | None, Parameter(help="Directory for the results; default bench-<suite>.")] = None,
-    jobs: Annotated[int, Whole, Parameter(help="Cells that run at once.")] = 1,
+    jobs: Annotated[int, Whole, Parameter(help="Cells that run at once; solvers, whose times are taken, run one at a time.")] = 1,
     resume: Annotated[bool, Parameter(help="Keep cells that an earlier run of the suite finished.", negative="")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Run a suite, games × algorithms × seeds, into a table, JSON and a plot."""
+    """Run a suite, games × algorithms × seeds, into a table, JSON and a plot; with solvers for algorithms it takes their times. Status 3 where a cell failed."""
     from mmd_games import sweeps  # joblib is imported where it is used
 
     plan = sweeps.read_suite(suite)
@@ -175,11 +181,11 @@ def bench(
     if as_json:
         print(json.dumps(result.to_dict(), indent=1))
     else:
-        print_table(f"{plan.name}: {len(result.cells)} cells", result.rows())
-        print(f"Wrote {folder / 'results.json'}{' and gaps.png' if result.drawn else ''}.", file=sys.stderr)
+        print_table(result.title, result.rows())
+        print(f"Wrote {folder / 'results.json'}{f' and {result.figure}' if result.figure else ''}.", file=sys.stderr)
     if result.interrupted:
         print(f"Interrupted; finished cells: {len(result.cells)}; --resume keeps them.", file=sys.stderr)
-    return 130 if result.interrupted else 0
+    return 130 if result.interrupted else result.exit_status
 
 
 def _list(families: list[dict[str, Any]], as_json: bool) -> int:

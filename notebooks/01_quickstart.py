@@ -46,7 +46,7 @@ print(report)
 
 # %% [markdown]
 # The equilibrium of this game is (4, 3, 4)/11. The judge did not take the run's word for it: it recomputed the gaps from the recorded policies, computed the
-# last one in exact rational arithmetic, and compared the policy with what a linear program finds.
+# last one in exact rational arithmetic, and compared the policy with an equilibrium computed independently.
 
 # %%
 trace.policy * 11

@@ -373,10 +373,28 @@ def test_an_interrupt_outside_the_loop(call, monkeypatch):
     assert call("nash", ASYMMETRIC) == (130, "", "mmd-games: interrupted.\n")
 
 
-def test_nash_without_convergence_has_status_3(call):
-    status, out, _ = call("nash", "random:n=30", "--tolerance", "1e-300")
+def test_nash_without_convergence_has_status_3(call, monkeypatch):
+    monkeypatch.setattr("mmd_games.equilibria.solvers.interior_point.LARGEST_STEPS", 1)
+    status, out, _ = call("nash", "random:n=30", "--method", "interior_point")
     assert status == 3
     assert "NOT CONVERGED" in out
+
+
+def test_nash_selects_and_refuses(call):
+    status, out, _ = call("nash", "clones:copies=2", "--select", "maximum_entropy", "--json")
+    assert status == 0
+    assert json.loads(out)["selection"] == "maximum entropy"
+    assert call("nash", ASYMMETRIC, "--tolerance", "1e-300")[::2] == (
+        2,
+        f"mmd-games: A tolerance of 1e-300 is below what can be certified of {ASYMMETRIC} in floating point; ask for 7.1e-16 or more.\n",
+    )
+
+
+def test_nash_by_double_oracle_says_what_it_considered(call):
+    status, out, _ = call("nash", "random:n=100", "--method", "double_oracle")
+    assert status == 0
+    assert "double_oracle" in out
+    assert "actions were considered in" in out
 
 
 def test_help_and_lists(call):

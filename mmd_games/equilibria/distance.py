@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from mmd_games.arrays import Array, block_slices
-from mmd_games.equilibria.highs import minimise
-from mmd_games.equilibria.lp import NashEquilibrium, nash, unit_matrix
+from mmd_games.equilibria.nash_equilibrium import NashEquilibrium
+from mmd_games.equilibria.one_game import nash
+from mmd_games.equilibria.scaling import unit_matrix
+from mmd_games.equilibria.solvers.highs import minimise
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, check_policy
 
@@ -50,7 +52,7 @@ def distance_to_equilibria(game: Game, policy: Array, *, equilibrium: NashEquili
     HiGHS's tolerance of 1e-10 is relative to the violation and not absolute: distances of 1e-12 have digits too.
     """
     policy = np.asarray(check_policy(game, policy), dtype=np.float64)
-    if policy.ndim != 1 or np.ndim(game.payoff_matrix) != 2:
+    if policy.ndim != 1 or game.is_stack:
         raise InputError("The distance to the equilibria is taken of one policy in one game, not of a batch.")
     if float(game.scale) == 0:
         return 0.0

@@ -138,7 +138,7 @@ def regularised_equilibrium(game: Game, *, magnet_strength: float, log_magnet: A
     [0.17347803, 0.48630324, 0.34021873]
     """
     require_positive(magnet_strength=magnet_strength)
-    if np.ndim(game.payoff_matrix) != 2:
+    if game.is_stack:
         raise InputError("A regularised equilibrium is computed of one game, not of a stack of games.")
     strength, scale = float(magnet_strength), float(game.scale)
     if strength < WEAKEST * scale:

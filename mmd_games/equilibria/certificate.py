@@ -1,0 +1,115 @@
+"""Certificates: what a policy is worth as an equilibrium, with a bound on the rounding of that number."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmd_games.arrays import block_slices
+from mmd_games.equilibria.nash_equilibrium import NashEquilibrium
+from mmd_games.equilibria.solvers.support import SOLVED
+from mmd_games.errors import InputError, require_positive
+from mmd_games.games.game import Game, exact_gap, gap_bound
+from mmd_games.games.rounding import SMALLEST, UNIT
+from mmd_games.games.table_game import TableGame
+
+DEFAULT_TOLERANCE = 1e-9
+"""Where none is given, a gap of this many L is asked for."""
+LARGEST_EXACT = 400
+"""Tables with at most this many actions have their gap taken in rationals where floats cannot tell."""
+
+
+def certify(
+    game: Game, policy: np.ndarray, tolerance: float, *, method: str, selection: str, iterations: int = 0, notes: tuple[str, ...] = ()
+) -> NashEquilibrium:
+    """Recompute the gap over all actions, in more than float64 where the machine has it; in rationals where that is too rough for the tolerance.
+
+    Parameters
+    ----------
+    game : Game
+        One game.
+    policy : array (actions,)
+        Not negative; each block sums to 1 up to rounding.
+    tolerance : float
+        In the game's units.
+    method, selection, iterations, notes
+        What is to be said of the solver.
+    """
+    if float(game.scale) == 0:  # every policy is an equilibrium
+        payoffs = np.repeat(game.against(0, np.zeros(1, dtype=np.int64))[0], game.actions)
+        payoffs[game.blocks[0] :] *= -1
+        return record(game, policy, payoffs, 0.0, 0.0, tolerance, method=method, selection=selection, notes=notes)
+    payoffs, error = game.certified_payoffs(policy)
+    gap, error = map(float, gap_bound(game, policy, payoffs, error))
+    if gap + error > tolerance and _has_exact_gap(game):
+        gap = float(exact_gap(game, policy))
+        error = UNIT * gap + SMALLEST
+    return record(game, policy, payoffs, gap, error, tolerance, method=method, selection=selection, iterations=iterations, notes=notes)
+
+
+def record(
+    game: Game,
+    policy: np.ndarray,
+    payoffs: np.ndarray,
+    gap: float,
+    error: float,
+    tolerance: float,
+    *,
+    method: str,
+    selection: str,
+    iterations: int = 0,
+    notes: tuple[str, ...] = (),
+    scale: float | None = None,
+) -> NashEquilibrium:
+    """What certified payoffs and the gap say of a policy, as one object; who knows the game's scale saves taking it again."""
+    best = [float(np.max(payoffs[part])) for part in block_slices(game.blocks)]
+    scale, slack = float(game.scale) if scale is None else scale, np.repeat(best, game.blocks) - payoffs
+    return NashEquilibrium(
+        policy=policy,
+        value=(best[0] - best[1] if len(best) > 1 else 0.0) / 2 + game.value_offset,
+        gap=max(gap, 0.0),
+        gap_error=error,
+        slack=slack,
+        margin=_margin(policy, slack / (scale or 1.0)),
+        method=method,
+        selection=selection,
+        iterations=iterations,
+        tolerance=tolerance,
+        converged=gap + error <= tolerance,
+        scale=scale,
+        blocks=game.blocks,
+        labels=game.labels,
+        game=game.name,
+        units=game.units,
+        notes=notes,
+    )
+
+
+def _margin(policy: np.ndarray, slack: np.ndarray) -> float:
+    """The least probability of what is played, or slack of what is not; 0 where something that is played has slack, so that no claim rests on it."""
+    played = policy > 0
+    if np.any(slack[played] > SOLVED):
+        return 0.0
+    return min(float(np.min(policy[played])), float(np.min(slack[~played], initial=np.inf)))
+
+
+def resolve_tolerance(game: Game, tolerance: float | None, scale: float | None = None) -> float:
+    """The tolerance asked for, or the default: 1e-9 L, or what can be certified where that is more.
+
+    Raises
+    ------
+    InputError
+        For a tolerance that is not positive, or below what certificates in floating point can meet.
+    """
+    require_positive(tolerance=tolerance)
+    scale, players = float(game.scale) if scale is None else scale, game.players_per_block * len(game.blocks)
+    # Twice the bound on what is added to a gap, and what the rounding of probabilities leaves of it anyway.
+    certifiable = 2 * players * ((0.0 if _has_exact_gap(game) else game.rounding) + 4 * UNIT * scale)
+    if tolerance is None:
+        return max(DEFAULT_TOLERANCE * scale, certifiable)
+    if tolerance < certifiable:
+        raise InputError(f"A tolerance of {tolerance:.3g} is below what can be certified of {game.name} in floating point; ask for {certifiable:.2g} or more.")
+    return float(tolerance)
+
+
+def _has_exact_gap(game: Game) -> bool:
+    return isinstance(game, TableGame) and game.actions <= LARGEST_EXACT
