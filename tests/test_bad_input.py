@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmd_games import cli, sweeps
+from mmd_games import cli
+from mmd_games.sweeps import algorithm_suite
 
 RPS = "rock_paper_scissors"
 SUITE = 'games = ["rps"]\nalgorithms = ["mpo"]\nproducts = 20\n'
@@ -32,7 +33,7 @@ def refused(capsys):
         with pytest.MonkeyPatch.context() as patch:
             if before_work:
                 patch.setattr(cli, "solve", long_work)
-                patch.setattr(sweeps, "run_cell", long_work)
+                patch.setattr(algorithm_suite, "run_cell", long_work)
             status = cli.main([str(token) for token in tokens])
         out, err = capsys.readouterr()
         assert (status, out) == (2, ""), err

@@ -14,8 +14,10 @@ import numpy as np
 import pytest
 
 import mmd_games as mg
-from mmd_games import sweeps
-from mmd_games.sweeps import Suite, read_suite, run_cell, run_suite
+from mmd_games.cli import main
+from mmd_games.sweeps import Suite, algorithm_suite, read_suite, run_suite
+from mmd_games.sweeps.algorithm_suite import run_cell
+from mmd_games.sweeps.cells import Store
 
 SUITES = Path(__file__).resolve().parents[1] / "benchmarks" / "suites"
 SMALL = Suite(name="small", games=("rock_paper_scissors", "random:n=3"), algorithms=("mpo", "mwu"), seeds=(0, 1), products=2000)
@@ -33,6 +35,7 @@ def test_rows_stand_in_the_order_of_the_suite_whatever_the_jobs(tmp_path):
     assert (tmp_path / "one" / "gaps.png").exists()
     assert one.cells[0]["verdict"] == "confirmed"
     assert one.cells[1]["verdict"] != "confirmed"
+    assert one.exit_status == 0
 
 
 def test_finished_cells_are_kept_and_never_run_again(tmp_path):
@@ -97,6 +100,8 @@ def test_an_interrupted_sweep_resumes_to_the_same_numbers(tmp_path):
         ('games = ["rps"]\n', "algorithms"),
         ('games = ["rps"]\nalgorithms = ["mpo"]\nproducts = -1\n', "products"),
         ('games = ["rps"]\nalgorithms = ["mpo"]\nproducts = "x"\n', "products"),
+        ('games = ["rps"]\nalgorithms = ["mpo"]\nseeds = "0-9"\n', "seeds"),
+        ('games = ["rps"]\nalgorithms = ["mpo"]\nsolvers = ["lp"]\n', "not both"),
         ("games = [", "TOML"),
     ],
 )
@@ -119,7 +124,7 @@ def test_unknown_games_and_algorithms_are_refused_before_anything_runs(tmp_path)
 @pytest.mark.parametrize("path", sorted(SUITES.glob("*.toml")), ids=lambda path: path.stem)
 def test_the_suites_of_the_project_can_be_run(path):
     suite = read_suite(path)
-    assert len(suite.cells()) >= len(suite.games) * len(suite.algorithms)
+    assert len(suite.cells()) >= len(suite.games) * len(suite.algorithms if isinstance(suite, Suite) else suite.solvers)
 
 
 def test_only_what_is_missing_is_run_again(tmp_path, monkeypatch):
@@ -133,7 +138,7 @@ def test_only_what_is_missing_is_run_again(tmp_path, monkeypatch):
     kept = {file.name: file.read_bytes() for file in files[3:]}
     whole = numbers(tmp_path)
     ran = []
-    monkeypatch.setattr(sweeps, "run_cell", lambda cell: ran.append(cell) or run_cell(cell))
+    monkeypatch.setattr(algorithm_suite, "run_cell", lambda cell: ran.append(cell) or run_cell(cell))
     assert run_suite(SMALL, tmp_path, resume=True).cells == whole
     assert sorted(ran, key=str) == sorted(again, key=str)
     assert {file.name: file.read_bytes() for file in files[3:]} == kept
@@ -144,8 +149,20 @@ def test_only_what_is_missing_is_run_again(tmp_path, monkeypatch):
 def test_a_cell_is_kept_by_all_its_settings(tmp_path):
     cell = {"game": "rps", "algorithm": "mpo", "products": 10, "tolerance": 1e-8}
     others = [cell | change for change in ({"game": "comal"}, {"algorithm": "mwu"}, {"products": 11}, {"tolerance": 1e-7})]
-    assert len({sweeps._key(one) for one in (cell, *others)}) == 5
-    assert sweeps._key(dict(reversed(cell.items()))) == sweeps._key(cell)
+    key = Store(tmp_path, "mmd_games.bench/1").key
+    assert len({key(one) for one in (cell, *others)}) == 5
+    assert key(dict(reversed(cell.items()))) == key(cell) != Store(tmp_path, "mmd_games.bench/2").key(cell)
+
+
+def test_a_failed_cell_is_status_3_on_the_command_line(tmp_path, capsys):
+    (tmp_path / "s.toml").write_text('games = ["rps"]\nalgorithms = ["mwu", "nash_md:step_size=100"]\nproducts = 20\n')
+    assert main(["bench", str(tmp_path / "s.toml"), "--out", str(tmp_path / "out")]) == 3
+    assert "failed" in capsys.readouterr().out
+
+
+def test_seeds_may_be_a_range(tmp_path):
+    (tmp_path / "s.toml").write_text('games = ["random:n=3"]\nalgorithms = ["mwu"]\nseeds = "3..6"\n')
+    assert read_suite(tmp_path / "s.toml").seeds == (3, 4, 5, 6)
 
 
 class Broken:
@@ -167,12 +184,13 @@ def test_a_failure_is_a_row_and_the_others_go_on(tmp_path, monkeypatch):
     rows = result.rows()
     assert [row["verdict"] == "failed" for row in rows] == [True, False, True] * 2
     assert "log_policies" in rows[0]["how it ended"]
+    assert result.exit_status == 3
     assert json.loads(json.dumps(result.to_dict(), allow_nan=False)) == json.loads((tmp_path / "results.json").read_text())
 
 
 def test_a_suite_of_failures_has_no_figure(tmp_path):
     result = run_suite(Suite(name="s", games=("rps",), algorithms=("nash_md:step_size=100",), products=20), tmp_path)
-    assert not result.drawn
+    assert result.figure is None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cells", "results.json"]
 
 
@@ -190,7 +208,7 @@ def test_cells_are_relative_to_the_scale_and_carry_their_cost():
     [([0, 1, 2, 3], [1, 0.1, 0.2, 0.05], 0.1, 3), ([0, 1, 2], [1, 0.1, 0.05], 0.1, 1), ([0, 1], [1, 0.5], 0.1, None), ([0, 5], [0.1, 0.01], 0.1, 0)],
 )
 def test_the_cost_counts_from_the_last_time_above(products, gaps, level, cost):
-    assert sweeps._cost(np.array(products), np.array(gaps), level) == cost
+    assert algorithm_suite._cost(np.array(products), np.array(gaps), level) == cost
 
 
 def test_games_with_a_seed_of_their_own_are_made_once():
