@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mmd_games.arrays import block_slices
@@ -37,59 +39,49 @@ def certify(
     if float(game.scale) == 0:  # every policy is an equilibrium
         payoffs = np.repeat(game.against(0, np.zeros(1, dtype=np.int64))[0], game.actions)
         payoffs[game.blocks[0] :] *= -1
-        return record(game, policy, payoffs, 0.0, 0.0, tolerance, method=method, selection=selection, notes=notes)
-    payoffs, error = game.certified_payoffs(policy)
-    gap, error = map(float, gap_bound(game, policy, payoffs, error))
-    if gap + error > tolerance and _has_exact_gap(game):
-        gap = float(exact_gap(game, policy))
-        error = UNIT * gap + SMALLEST
-    return record(game, policy, payoffs, gap, error, tolerance, method=method, selection=selection, iterations=iterations, notes=notes)
+        gap = error = 0.0
+    else:
+        payoffs, error = game.certified_payoffs(policy)
+        gap, error = map(float, gap_bound(game, policy, payoffs, error))
+        if gap + error > tolerance and _has_exact_gap(game):
+            gap = float(exact_gap(game, policy))
+            error = UNIT * gap + SMALLEST
+    found = facts(game, policy, payoffs, np.asarray(float(game.scale)))
+    said = {"method": method, "selection": selection, "iterations": iterations, "tolerance": tolerance, "notes": notes}
+    return equilibrium_of(game, policy, gap, error, *found, **said)
 
 
-def record(
-    game: Game,
-    policy: np.ndarray,
-    payoffs: np.ndarray,
-    gap: float,
-    error: float,
-    tolerance: float,
-    *,
-    method: str,
-    selection: str,
-    iterations: int = 0,
-    notes: tuple[str, ...] = (),
-    scale: float | None = None,
+def facts(game: Game, policy: np.ndarray, payoffs: np.ndarray, scale: np.ndarray) -> tuple[Any, np.ndarray, Any, Any]:
+    """Value (without the offset of the user's units), slack, margin and scale that payoffs tell, of one game or of a stack: (..., actions), (..., actions) and (...) → (...), (..., actions), (...) and (...)."""
+    parts = block_slices(game.blocks)
+    best = [np.max(payoffs[..., part], axis=-1, keepdims=True) for part in parts]
+    slack = np.concatenate([most - payoffs[..., part] for most, part in zip(best, parts, strict=True)], axis=-1)
+    value = (best[0] - best[1])[..., 0] / 2 if len(best) > 1 else np.zeros(scale.shape)
+    relative, played = slack / np.where(scale > 0, scale, 1.0)[..., None], policy > 0
+    # The least probability of what is played, or slack of what is not; 0 where something that is played has slack, so that no claim rests on it.
+    margin = np.min(np.where(played, policy, relative), axis=-1)
+    return value, slack, np.where(np.any(played & (relative > SOLVED), axis=-1), 0.0, margin), scale
+
+
+def equilibrium_of(
+    game: Game, policy: np.ndarray, gap: float, error: float, value: Any, slack: np.ndarray, margin: Any, scale: Any, **said: Any
 ) -> NashEquilibrium:
-    """What certified payoffs and the gap say of a policy, as one object; who knows the game's scale saves taking it again."""
-    best = [float(np.max(payoffs[part])) for part in block_slices(game.blocks)]
-    scale, slack = float(game.scale) if scale is None else scale, np.repeat(best, game.blocks) - payoffs
+    """All that is known of a policy, and what its solver says, as one object."""
     return NashEquilibrium(
         policy=policy,
-        value=(best[0] - best[1] if len(best) > 1 else 0.0) / 2 + game.value_offset,
+        value=float(value) + game.value_offset,
         gap=max(gap, 0.0),
         gap_error=error,
         slack=slack,
-        margin=_margin(policy, slack / (scale or 1.0)),
-        method=method,
-        selection=selection,
-        iterations=iterations,
-        tolerance=tolerance,
-        converged=gap + error <= tolerance,
-        scale=scale,
+        margin=float(margin),
+        converged=gap + error <= said["tolerance"],
+        scale=float(scale),
         blocks=game.blocks,
         labels=game.labels,
         game=game.name,
         units=game.units,
-        notes=notes,
+        **said,
     )
-
-
-def _margin(policy: np.ndarray, slack: np.ndarray) -> float:
-    """The least probability of what is played, or slack of what is not; 0 where something that is played has slack, so that no claim rests on it."""
-    played = policy > 0
-    if np.any(slack[played] > SOLVED):
-        return 0.0
-    return min(float(np.min(policy[played])), float(np.min(slack[~played], initial=np.inf)))
 
 
 def resolve_tolerance(game: Game, tolerance: float | None, scale: float | None = None) -> float:

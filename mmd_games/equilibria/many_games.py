@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mmd_games.equilibria.certificate import record, resolve_tolerance
+from mmd_games.arrays import block_sum
+from mmd_games.equilibria.certificate import equilibrium_of, facts, resolve_tolerance
 from mmd_games.equilibria.nash_equilibrium import NashEquilibrium
 from mmd_games.equilibria.one_game import STRICT, nash
 from mmd_games.equilibria.scaling import unit_matrix
-from mmd_games.equilibria.solvers.systems import SymmetricSystem, TwoPlayerSystem
+from mmd_games.equilibria.solvers.systems import SymmetricSystem, TwoPlayerSystem, two_player_skew
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, gap_bound
 from mmd_games.games.table_game import TableGame
@@ -74,24 +75,37 @@ def _compiled(games: list[TableGame], members: list[int], tolerance: float | Non
 
     from mmd_games.equilibria.solvers.small_games import solve_batch  # compiled where it is used
 
-    systems = [SymmetricSystem(unit_matrix(game)) if len(game.blocks) == 1 else TwoPlayerSystem(unit_matrix(game)) for game in games]
-    skews = np.stack([system.dense() for system in systems])
-    start = systems[0].start()
-    points, steps = np.empty((len(games), len(start))), np.empty(len(games), dtype=np.int64)
-    parts = np.array_split(np.arange(len(games)), max(1, min(get_num_threads(), len(games) // FEWEST)))
-    with ThreadPoolExecutor(len(parts)) as pool:
-        list(pool.map(lambda part: solve_batch(skews[part[0] : part[-1] + 1], start, points[part[0] : part[-1] + 1], steps[part[0] : part[-1] + 1]), parts))
-    policies = np.stack([system.policy(point) for system, point in zip(systems, points, strict=True)])
     stack = type(games[0]).stack(games)
+    units, scales = unit_matrix(stack), stack.scale
+    symmetric = len(stack.blocks) == 1
+    system, skews = (SymmetricSystem(units[0]), units) if symmetric else (TwoPlayerSystem(units[0]), two_player_skew(units))
+    points, steps = np.empty(skews.shape[:2]), np.empty(len(games), dtype=np.int64)
+    parts = np.array_split(np.arange(len(games)), max(1, min(get_num_threads(), len(games) // FEWEST)))
+
+    def solve_part(part: np.ndarray) -> None:
+        some = slice(part[0], part[-1] + 1)
+        solve_batch(skews[some], system.start(), points[some], steps[some])
+
+    with ThreadPoolExecutor(len(parts)) as pool:
+        list(pool.map(solve_part, parts))
+    solved = steps >= 0
+    policies = np.full((len(games), stack.actions), 1.0)
+    policies[solved] = points[solved, : stack.actions]
+    policies /= np.repeat(block_sum(policies, stack.blocks), stack.blocks, axis=-1)
     payoffs, errors = stack.certified_payoffs(policies)
-    gaps, errors = (values.tolist() for values in gap_bound(stack, policies, payoffs, errors))
-    found = {}
-    for at, (place, game, taken, scale) in enumerate(zip(members, games, steps.tolist(), stack.scale.tolist(), strict=True)):
-        if taken >= 0:
-            aim = resolve_tolerance(game, tolerance, scale)
-            equilibrium = record(
-                game, policies[at], payoffs[at], gaps[at], errors[at], aim, method=COMPILED, selection="largest support", iterations=taken, scale=scale
-            )
-            if equilibrium.converged and equilibrium.margin >= STRICT:
-                found[place] = equilibrium
-    return found
+    gaps, errors = gap_bound(stack, policies, payoffs, errors)
+    aims = [resolve_tolerance(game, tolerance, scale) for game, scale in zip(games, scales.tolist(), strict=True)]
+    value, slack, margin, _ = facts(stack, policies, payoffs, scales)
+    columns = (gaps.tolist(), errors.tolist(), value.tolist(), slack, margin.tolist(), scales.tolist())
+    return {
+        members[at]: equilibrium_of(
+            games[at],
+            policies[at],
+            *(column[at] for column in columns),
+            method=COMPILED,
+            selection="largest support",
+            iterations=int(steps[at]),
+            tolerance=aims[at],
+        )
+        for at in np.flatnonzero(solved & (margin >= STRICT) & (gaps + errors <= aims)).tolist()
+    }

@@ -8,8 +8,8 @@ from mmd_games.games.game import Game
 
 
 def unit_matrix(game: Game) -> np.ndarray:
-    """The payoff matrix with its entries moved to [−1, 1]: centred on the middle of their range and divided by half of it, L > 0."""
-    matrix = game.table()
+    """The payoff matrix with its entries moved to [−1, 1]: centred on the middle of their range and divided by half of it, L > 0. Of a stack, each game's."""
+    matrix, axes = game.table(), (-2, -1)
     if len(game.blocks) > 1:
-        matrix = matrix - (matrix.min() / 2 + matrix.max() / 2)
-    return matrix / float(np.max(np.abs(matrix)))
+        matrix = matrix - (matrix.min(axis=axes, keepdims=True) / 2 + matrix.max(axis=axes, keepdims=True) / 2)
+    return matrix / np.max(np.abs(matrix), axis=axes, keepdims=True)

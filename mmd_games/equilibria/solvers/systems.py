@@ -149,6 +149,14 @@ class SymmetricSystem(System):
         return self._factors.solve(right)
 
 
+def two_player_skew(matrix: np.ndarray) -> np.ndarray:
+    """K of matrix games, with the entries of A + c rounded: (..., m, n) → (..., m + n + 1, m + n + 1)."""
+    *games, rows, columns = matrix.shape
+    skew = np.zeros((*games, rows + columns + 1, rows + columns + 1))
+    skew[..., :rows, rows:-1], skew[..., :rows, -1], skew[..., rows:-1, -1] = matrix + SHIFT, -1, 1
+    return skew - np.swapaxes(skew, -2, -1)
+
+
 class TwoPlayerSystem(System):
     """K of a matrix game: a Cholesky factorisation of the order of the player with fewer actions, or LU of the whole where that is too rough."""
 
@@ -165,12 +173,7 @@ class TwoPlayerSystem(System):
 
     def dense(self) -> np.ndarray:
         """K, with the entries of A + c rounded."""
-        rows, shifted = self._rows, self._matrix + SHIFT
-        skew = np.zeros((self.size, self.size))
-        skew[:rows, rows:-1], skew[:rows, -1] = shifted, -1
-        skew[rows:-1, :rows], skew[rows:-1, -1] = -shifted.T, 1
-        skew[-1, :rows], skew[-1, rows:-1] = 1, -1
-        return skew
+        return two_player_skew(self._matrix)
 
     def players(self, point: np.ndarray) -> list[np.ndarray]:
         """The policies of both, x then y, not normalised."""
