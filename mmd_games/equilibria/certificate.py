@@ -52,7 +52,7 @@ def certify(
 
 
 def facts(game: Game, policy: np.ndarray, payoffs: np.ndarray, scale: np.ndarray) -> tuple[Any, np.ndarray, Any, Any]:
-    """Value (without the offset of the user's units), slack, margin and scale that payoffs tell, of one game or of a stack: (..., actions), (..., actions) and (...) → (...), (..., actions), (...) and (...)."""
+    """What payoffs tell, of one game or of a stack: the value (in the units of payoffs), the slack (..., actions), the margin, and the scale again."""
     parts = block_slices(game.blocks)
     best = [np.max(payoffs[..., part], axis=-1, keepdims=True) for part in parts]
     slack = np.concatenate([most - payoffs[..., part] for most, part in zip(best, parts, strict=True)], axis=-1)

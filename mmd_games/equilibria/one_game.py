@@ -90,34 +90,45 @@ def nash(
     if float(game.scale) == 0:
         return certify(game, np.exp(log_start), aim, method=used, selection="every policy is an equilibrium")
     if used == "double_oracle":
-        found = double_oracle.solve(game.actions, game.payoffs, game.restricted, game.rounding, near, progress)
-        notes = (f"{found.considered:,} of {game.actions:,} actions were considered in {found.rounds} rounds; the gap is over all of them.",)
-        equilibrium = certify(game, found.policy, aim, method=used, selection="one equilibrium", iterations=found.rounds, notes=notes)
-        if equilibrium.converged:
-            return equilibrium
-        why = f"better answers remain: too many actions are played for a double oracle, which ends beyond {double_oracle.MOST_CONSIDERED:,} of them."
-        return replace(equilibrium, notes=(*notes, why))
+        return _by_double_oracle(game, aim, near, progress)
     require_memory(_memory(game, used), f"An equilibrium of {game.name} by {used}")
     matrix = unit_matrix(game)
     if used == "lp":
         return _by_program(game, matrix, aim)
-    solved = interior_point.solve(SymmetricSystem(matrix) if len(game.blocks) == 1 else TwoPlayerSystem(matrix), near)
-    equilibrium = certify(game, solved.policy, aim, method=used, selection="largest support", iterations=solved.iterations)
-    if not equilibrium.converged or equilibrium.margin < STRICT:
-        equilibrium = replace(equilibrium, selection="support not proven the largest")
-    if not equilibrium.converged and method == "auto" and game.actions <= LARGEST_SECOND_TRY and select is None:
+    equilibrium = _by_interior_point(game, matrix, aim, near)
+    if equilibrium.converged:
+        return equilibrium if select is None else _nearest(game, matrix, aim, equilibrium, log_start)
+    if method == "auto" and game.actions <= LARGEST_SECOND_TRY:
         note = f"the interior point stopped at a gap of {equilibrium.gap:.2g}; this is the linear program's point."
         return min(equilibrium, _by_program(game, matrix, aim, (note,)), key=lambda point: point.gap)
-    if select is None or not equilibrium.converged:
-        return equilibrium
-    nearest = nearest_equilibrium(matrix, game.blocks, equilibrium.policy, log_start)
-    notes = (
-        ()
-        if nearest.converged
-        else (f"the projection onto the equilibria stopped at a residual of {nearest.residual:.2g}: this is one of them, not the nearest.",)
-    )
-    selection = "maximum entropy" if nearest.converged else "one equilibrium"
-    return certify(game, nearest.policy, aim, method=used, selection=selection, iterations=solved.iterations, notes=notes)
+    return equilibrium
+
+
+def _by_interior_point(game: Game, matrix: np.ndarray, tolerance: float, near: np.ndarray | None) -> NashEquilibrium:
+    found = interior_point.solve(SymmetricSystem(matrix) if len(game.blocks) == 1 else TwoPlayerSystem(matrix), near)
+    equilibrium = certify(game, found.policy, tolerance, method="interior_point", selection="largest support", iterations=found.iterations)
+    proven = equilibrium.converged and equilibrium.margin >= STRICT
+    return equilibrium if proven else replace(equilibrium, selection="support not proven the largest")
+
+
+def _nearest(game: Game, matrix: np.ndarray, tolerance: float, equilibrium: NashEquilibrium, log_start: np.ndarray) -> NashEquilibrium:
+    """The KL projection of the start onto the equilibria, whose largest support is known from one of them."""
+    found = nearest_equilibrium(matrix, game.blocks, equilibrium.policy, log_start)
+    selection, notes = "maximum entropy", ()
+    if not found.converged:
+        selection, notes = (
+            "one equilibrium",
+            (f"the projection stopped at a residual of {found.residual:.2g}: this is one of the equilibria, not the nearest.",),
+        )
+    return certify(game, found.policy, tolerance, method="interior_point", selection=selection, iterations=equilibrium.iterations, notes=notes)
+
+
+def _by_double_oracle(game: Game, tolerance: float, near: np.ndarray | None, progress: Callable[[int, int, float], None]) -> NashEquilibrium:
+    found = double_oracle.solve(game.actions, game.payoffs, game.restricted, game.rounding, near, progress)
+    notes = (f"{found.considered:,} of {game.actions:,} actions were considered in {found.rounds} rounds; the gap is over all of them.",)
+    if not found.finished:
+        notes += (f"better answers remain: a double oracle is for games in which few actions are played, and ends at {double_oracle.MOST_CONSIDERED:,}.",)
+    return certify(game, found.policy, tolerance, method="double_oracle", selection="one equilibrium", iterations=found.rounds, notes=notes)
 
 
 def _by_program(game: Game, matrix: np.ndarray, tolerance: float, notes: tuple[str, ...] = ()) -> NashEquilibrium:

@@ -37,11 +37,14 @@ class Solution:
         Products over all actions.
     considered : int
         Actions of the last restricted game.
+    finished : bool
+        Whether there was no better answer in the end.
     """
 
     policy: np.ndarray
     rounds: int
     considered: int
+    finished: bool
 
 
 def solve(
@@ -89,7 +92,7 @@ def solve(
         last = len(answers) == 0 or rounds == MOST_ROUNDS or len(actions) + len(answers) > MOST_CONSIDERED
         progress(rounds, rounds + (not last), 2 * most)
         if last:
-            return Solution(best, rounds, considered)
+            return Solution(best, rounds, considered, len(answers) == 0)
         actions = np.union1d(actions, answers)
 
 
