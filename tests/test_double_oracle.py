@@ -68,7 +68,7 @@ def test_a_game_whose_actions_are_all_alike_is_given_up_honestly(monkeypatch):
     """Isotropic embeddings and a logistic function: the largest support is about half of all actions, as in a random game."""
     monkeypatch.setattr(double_oracle, "MOST_CONSIDERED", 300)
     game = mg.games.GeneralPreferenceGame(embeddings(3000, better=0.0))
-    found = mg.nash(game)
+    found = mg.nash(game, method="double_oracle")
     assert not found.converged
     assert "better answers remain" in found.notes[1]
     assert found.gap == pytest.approx(float(mg.duality_gap(game, found.policy)), rel=1e-9)
@@ -84,3 +84,22 @@ def test_it_stops_after_its_last_round_with_the_best_point(monkeypatch):
     assert not found.converged
     # The rounds' gaps are sums of up to 400 products in float64.
     assert found.gap == pytest.approx(min(gaps), abs=800 * EPS)
+
+
+def test_a_warm_start_that_plays_everything_is_cut_to_what_can_be_solved(monkeypatch):
+    monkeypatch.setattr(double_oracle, "MOST_CONSIDERED", 300)
+    game = mg.LowRankGame(embeddings(30_000, better=3.0))
+    sizes = []
+    restricted = game.restricted
+    monkeypatch.setattr(game, "restricted", lambda actions: (sizes.append(len(actions)), restricted(actions))[1])
+    found = mg.nash(game, warm_start=np.full(30_000, 1 / 30_000))
+    assert found.converged
+    assert max(sizes) <= 300
+
+
+def test_auto_solves_whole_what_a_double_oracle_cannot(monkeypatch):
+    monkeypatch.setattr(double_oracle, "MOST_CONSIDERED", 300)
+    found = mg.nash(mg.GeneralPreferenceGame(embeddings(2001, better=0.0)))
+    assert found.converged
+    assert found.method == "interior_point"
+    assert len(found.support) > 500

@@ -231,5 +231,6 @@ def test_what_the_compiled_loop_cannot_solve_is_solved_all_the_same():
     assert all(equilibrium.converged for equilibrium in found)
     assert [equilibrium.method for equilibrium in found][-2:] == ["interior_point", "interior_point"]
     assert mg.nash_many([]) == []
+    assert [one.support for one in mg.nash_many(game for game in games[:9])] == [one.support for one in found[:9]]
     with pytest.raises(mg.InputError, match="Entry 2 is no game"):
         mg.nash_many([mg.games.comal(), "comal"])  # type: ignore[list-item]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -339,3 +340,55 @@ def test_json_says_all_and_comes_back(game):
     assert document["labels"] == (None if game.labels is None else [list(names) for names in game.labels])
     assert (document["game"], document["units"], document["method"], document["converged"]) == (game.name, "payoff", "interior_point", True)
     assert (document["gap_error"], document["margin"], document["selection"]) == (equilibrium.gap_error, equilibrium.margin, "largest support")
+
+
+# --- what a hostile reader tried --------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_selected_among_equilibria_that_are_not_known():
+    """Action 2 beats the others by 1e-13 and 2e-5, and is the only equilibrium; float64 payoffs hardly tell."""
+    game = mg.PreferenceGame.from_payoffs([[0, -2e-5, -0.3], [2e-5, 0, 1e-13], [0.3, -1e-13, 0]])
+    selected = nash(game, select="maximum_entropy")
+    if nash(game).selection == "largest support":
+        assert selected.support == (1,)
+    else:
+        assert selected.selection == "one equilibrium"
+        assert "not known beyond rounding" in selected.notes[0]
+
+
+def test_a_table_of_zeros_under_a_positive_scale_is_solved():
+    """A sum that cancels: its columns are rounding, its table exactly zero."""
+    low_rank = mg.LowRankGame([[0.1, 0.7], [0.3, 0.2], [0.6, 0.9]])
+    equilibrium = nash(low_rank + mg.PreferenceGame.from_payoffs(-low_rank.table()))
+    assert equilibrium.converged
+    assert equilibrium.policy.tolist() == [1 / 3] * 3
+
+
+@pytest.mark.parametrize("shape", [(20_000, 3), (3, 20_000), (1, 50_000)])
+def test_a_long_thin_game_takes_memory_like_its_table(shape):
+    """Not like the square of its length: 3 GB here."""
+    game = mg.MatrixGame(np.random.default_rng(0).normal(size=shape))
+    tracemalloc.start()
+    equilibrium = nash(game, method="interior_point")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert equilibrium.selection == "largest support"
+    assert peak < 40 * game.payoff_matrix.nbytes
+
+
+def test_the_largest_floats_are_no_infinities():
+    assert nash(mg.MatrixGame([[1e308, 1.1e308], [1.2e308, 1e308]])).value == pytest.approx(1.0666666666666667e308)
+    assert nash(mg.MatrixGame(np.full((2, 2), 1e308))).value == 1e308
+
+
+def test_what_is_no_game_is_refused():
+    with pytest.raises(InputError, match="A game is expected"):
+        nash([[0.5, 0.5], [0.5, 0.5]])  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="takes a list of games"):
+        mg.nash_many(mg.games.comal())  # type: ignore[arg-type]
+
+
+def test_an_equilibrium_shows_itself_in_one_line():
+    equilibrium = nash(mg.games.comal())
+    assert repr(equilibrium).startswith("<NashEquilibrium of comal: 3 of 3 actions, gap ")
+    assert "\n" not in repr(equilibrium)

@@ -56,7 +56,7 @@ def facts(game: Game, policy: np.ndarray, payoffs: np.ndarray, scale: np.ndarray
     parts = block_slices(game.blocks)
     best = [np.max(payoffs[..., part], axis=-1, keepdims=True) for part in parts]
     slack = np.concatenate([most - payoffs[..., part] for most, part in zip(best, parts, strict=True)], axis=-1)
-    value = (best[0] - best[1])[..., 0] / 2 if len(best) > 1 else np.zeros(scale.shape)
+    value = (best[0] / 2 - best[1] / 2)[..., 0] if len(best) > 1 else np.zeros(scale.shape)
     relative, played = slack / np.where(scale > 0, scale, 1.0)[..., None], policy > 0
     # The least probability of what is played, or slack of what is not; 0 where something that is played has slack, so that no claim rests on it.
     margin = np.min(np.where(played, policy, relative), axis=-1)

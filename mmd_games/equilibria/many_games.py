@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -10,22 +10,22 @@ import numpy as np
 from mmd_games.arrays import block_sum
 from mmd_games.equilibria.certificate import equilibrium_of, facts, resolve_tolerance
 from mmd_games.equilibria.nash_equilibrium import NashEquilibrium
-from mmd_games.equilibria.one_game import STRICT, nash
+from mmd_games.equilibria.one_game import PROVEN, nash
 from mmd_games.equilibria.scaling import unit_matrix
 from mmd_games.equilibria.solvers.systems import SymmetricSystem, TwoPlayerSystem, two_player_skew
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, gap_bound
 from mmd_games.games.table_game import TableGame
 
+LARGEST = 128
+"""Order of K above which LAPACK's factorisations win."""
 FEWEST = 8
 """So many games of one shape are worth starting the compiled solver for."""
-
-
 COMPILED = "interior_point (compiled)"
 """The method of what the compiled loop has solved."""
 
 
-def nash_many(games: Sequence[Game], *, tolerance: float | None = None) -> list[NashEquilibrium]:
+def nash_many(games: Iterable[Game], *, tolerance: float | None = None) -> list[NashEquilibrium]:
     """A Nash equilibrium of each game, of largest support, with a certificate each.
 
     Tables of one shape, small (up to 128 actions) and at least eight of them, are solved in one compiled loop: tens of microseconds a game of 30 actions. Its
@@ -33,7 +33,7 @@ def nash_many(games: Sequence[Game], *, tolerance: float | None = None) -> list[
 
     Parameters
     ----------
-    games : sequence of Game
+    games : iterable of Game
     tolerance : float, optional
         As of :func:`nash`, for each.
 
@@ -53,6 +53,9 @@ def nash_many(games: Sequence[Game], *, tolerance: float | None = None) -> list[
     >>> [equilibrium.support for equilibrium in mg.nash_many([mg.games.comal(), mg.games.matching_pennies()])]
     [(0, 1, 2), (0, 1, 2, 3)]
     """
+    if isinstance(games, Game):
+        raise InputError("nash_many takes a list of games; of one game nash is meant.")
+    games = list(games)
     groups: dict[tuple[int, ...], list[int]] = {}
     tables: dict[int, TableGame] = {}
     for index, game in enumerate(games):
@@ -64,7 +67,7 @@ def nash_many(games: Sequence[Game], *, tolerance: float | None = None) -> list[
     found: dict[int, NashEquilibrium] = {}
     for blocks, members in groups.items():
         order = blocks[0] if len(blocks) == 1 else sum(blocks) + 1
-        if len(members) >= FEWEST and order <= 128:
+        if len(members) >= FEWEST and order <= LARGEST:
             found.update(_compiled([tables[index] for index in members], members, tolerance))
     return [found[index] if index in found else nash(game, tolerance=tolerance) for index, game in enumerate(games)]
 
@@ -107,5 +110,5 @@ def _compiled(games: list[TableGame], members: list[int], tolerance: float | Non
             iterations=int(steps[at]),
             tolerance=aims[at],
         )
-        for at in np.flatnonzero(solved & (margin >= STRICT) & (gaps + errors <= aims)).tolist()
+        for at in np.flatnonzero(solved & (margin >= PROVEN) & (gaps + errors <= aims)).tolist()
     }

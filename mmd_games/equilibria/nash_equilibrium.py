@@ -15,7 +15,7 @@ LARGEST_LISTED = 10_000
 """Up to so many actions, JSON holds the probability and the slack of each; beyond it, of the support alone."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class NashEquilibrium:
     """A Nash equilibrium and how far it is from being one.
 
@@ -33,12 +33,13 @@ class NashEquilibrium:
         What each action earns less than its player's best one, at least 0.
     margin : float
         The least of the probabilities that are positive and of the other actions' slacks over L. Where it is above rounding (1e-11 and more) the
-        equilibrium is strictly complementary: its support is the largest of any (Goldman and Tucker), in this game or in one whose payoffs differ by no
-        more than the gap and its error, which no float64 method tells apart. 0 where an action of the support has slack.
+        equilibrium is strictly complementary: its support is the largest of any (Goldman and Tucker), in this game or in one whose payoffs differ by less
+        than 1e-14 L: in games of payoffs over many decades that may be another. 0 where an action of the support has slack.
     method : str
         How it was found.
     selection : str
-        Which equilibrium it is where there are several: "largest support", "vertex" or "maximum entropy".
+        Which equilibrium it is where there are several: "largest support" ("support not proven the largest" where the margin is rounding),
+        "maximum entropy", "vertex", or "one equilibrium", of which no more is known; in a constant game "every policy is an equilibrium".
     iterations : int
         Newton steps of an interior point, rounds of a double oracle; 0 for the linear program.
     tolerance : float
@@ -75,6 +76,9 @@ class NashEquilibrium:
     def support(self) -> tuple[int, ...]:
         """Where ``policy`` is positive, counted from 0."""
         return tuple(np.flatnonzero(self.policy > 0).tolist())
+
+    def __repr__(self) -> str:
+        return f"<NashEquilibrium of {self.game}: {len(self.support):,} of {len(self.policy):,} actions, gap {self.gap:.3g} ± {self.gap_error:.1g}>"
 
     def __str__(self) -> str:
         state = "" if self.converged else f"\n  NOT CONVERGED: the gap is above the tolerance {self.tolerance:.3g}; this is the best point found"

@@ -13,7 +13,7 @@ from mmd_games.equilibria.entropy import nearest_equilibrium
 from mmd_games.equilibria.nash_equilibrium import NashEquilibrium
 from mmd_games.equilibria.scaling import unit_matrix
 from mmd_games.equilibria.solvers import double_oracle, interior_point, lp
-from mmd_games.equilibria.solvers.systems import SymmetricSystem, TwoPlayerSystem
+from mmd_games.equilibria.solvers.systems import LARGEST_SYSTEM, SymmetricSystem, TwoPlayerSystem
 from mmd_games.errors import InputError, unknown
 from mmd_games.games.game import Game, check_policy
 from mmd_games.games.table_game import TableGame
@@ -24,7 +24,9 @@ LARGEST_WHOLE = 2000
 """Up to so many actions a game without a table is solved whole; beyond it by double oracle."""
 LARGEST_SECOND_TRY = 1000
 """Up to so many actions "auto" tries the linear program where the interior point did not converge."""
-STRICT = 1e-11
+LARGEST_LAST_TRY = 8000
+"""Up to so many actions "auto" solves a game without a table whole, where a double oracle has not come to its end."""
+PROVEN = 1e-11
 """A margin of this much and more is no rounding: the support is the largest."""
 
 
@@ -36,14 +38,14 @@ def nash(
     select: str | None = None,
     start: Array | None = None,
     warm_start: Array | NashEquilibrium | None = None,
-    progress: Callable[[int, int, float], None] = lambda step, of, gap: None,
+    progress: Callable[[int, int, float], None] | None = None,
 ) -> NashEquilibrium:
     """A Nash equilibrium, with a certificate.
 
     Which solver: "interior_point" returns an equilibrium of largest support, for symmetric and matrix games of up to some thousand actions, and is the fastest of
     the three; "double_oracle" is for symmetric games of any size in which few actions are played; "lp" (HiGHS) shares nothing with the other two and is
-    their oracle: it returns a vertex, an equilibrium of small support. "auto" takes the double oracle for games without a table of more than 2,000 actions, the interior point
-    for all others, and the linear program where that does not converge in a game of up to 1,000; the result says which.
+    their oracle: it returns a vertex, an equilibrium of small support. "auto" takes the double oracle for games without a table of more than 2,000 actions (and up to 8,000 the interior point, where that does not
+    converge), the interior point for all others, and the linear program where that does not converge in a game of up to 1,000; the result says which.
 
     Parameters
     ----------
@@ -80,6 +82,8 @@ def nash(
     >>> equilibrium.policy.round(9).tolist(), equilibrium.value, equilibrium.support, equilibrium.method
     ([0.5, 0.25, 0.25], 0.5, (0, 1, 2), 'interior_point')
     """
+    if not isinstance(game, Game):
+        raise InputError(f"A game is expected, such as mg.PreferenceGame(table) or mg.games.from_spec('rps'); got {type(game).__name__}.")
     if game.is_stack:
         raise InputError("An equilibrium is computed of one game, not of a stack of games (nash_many takes a list of them).")
     used = _choose(game, method, select)
@@ -90,7 +94,10 @@ def nash(
     if float(game.scale) == 0:
         return certify(game, np.exp(log_start), aim, method=used, selection="every policy is an equilibrium")
     if used == "double_oracle":
-        return _by_double_oracle(game, aim, near, progress)
+        equilibrium = _by_double_oracle(game, aim, near, progress or (lambda step, of, gap: None))
+        if equilibrium.converged or method != "auto" or game.actions > LARGEST_LAST_TRY:
+            return equilibrium
+        used = "interior_point"
     require_memory(_memory(game, used), f"An equilibrium of {game.name} by {used}")
     matrix = unit_matrix(game)
     if used == "lp":
@@ -107,12 +114,15 @@ def nash(
 def _by_interior_point(game: Game, matrix: np.ndarray, tolerance: float, near: np.ndarray | None) -> NashEquilibrium:
     found = interior_point.solve(SymmetricSystem(matrix) if len(game.blocks) == 1 else TwoPlayerSystem(matrix), near)
     equilibrium = certify(game, found.policy, tolerance, method="interior_point", selection="largest support", iterations=found.iterations)
-    proven = equilibrium.converged and equilibrium.margin >= STRICT
+    proven = equilibrium.converged and equilibrium.margin >= PROVEN
     return equilibrium if proven else replace(equilibrium, selection="support not proven the largest")
 
 
 def _nearest(game: Game, matrix: np.ndarray, tolerance: float, equilibrium: NashEquilibrium, log_start: np.ndarray) -> NashEquilibrium:
     """The KL projection of the start onto the equilibria, whose largest support is known from one of them."""
+    if equilibrium.margin < PROVEN:
+        note = "which actions the equilibria play is not known beyond rounding, and so not which of them is nearest: this is one of them."
+        return replace(equilibrium, selection="one equilibrium", notes=(note,))
     found = nearest_equilibrium(matrix, game.blocks, equilibrium.policy, log_start)
     selection, notes = "maximum entropy", ()
     if not found.converged:
@@ -139,7 +149,7 @@ def _by_program(game: Game, matrix: np.ndarray, tolerance: float, notes: tuple[s
 def _choose(game: Game, method: str, select: str | None) -> str:
     """The method that is meant, or a sentence why it does not serve."""
     if method not in METHODS:
-        raise unknown("method", method, METHODS)
+        raise unknown("method", str(method), METHODS)
     if select is not None and select not in SELECTIONS:
         raise unknown("selection", str(select), SELECTIONS)
     symmetric = len(game.blocks) == 1
@@ -183,5 +193,6 @@ def _memory(game: Game, method: str) -> float:
     if method == "lp":
         return 48.0 * rows * columns  # ours twice, one with a column added; HiGHS's sparse form (16 bytes an entry), and the factors
     if len(game.blocks) == 1:
-        return 32.0 * rows * columns  # ours, its centred copy, the factors and a transposed copy of them
-    return 32.0 * rows * columns + 16.0 * (rows + columns) ** 2  # and the whole system, where it comes to that
+        return 40.0 * rows * columns  # the game's own and ours, two precisions of the factors, and the equations of the support
+    whole = 24.0 * (rows + columns) ** 2 if rows + columns < LARGEST_SYSTEM else 0.0  # where it comes to that
+    return 48.0 * rows * columns + whole

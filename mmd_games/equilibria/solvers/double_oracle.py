@@ -74,7 +74,8 @@ def solve(
     """
     actions = np.unique(np.linspace(0, count - 1, min(FIRST, count)).astype(np.int64))
     if warm_start is not None:
-        actions = np.union1d(actions, np.flatnonzero(warm_start))
+        likeliest = np.argsort(-warm_start, kind="stable")[: MOST_CONSIDERED // 2]
+        actions = np.union1d(actions, likeliest[warm_start[likeliest] > 0])
     best, least, pruned_at, rounds = np.zeros(0), np.inf, np.inf, 0
     while True:
         rounds += 1

@@ -110,6 +110,8 @@ def _step(system: System, point: np.ndarray, slack: np.ndarray) -> tuple[np.ndar
     residual, mean = payoffs + slack, float(point @ slack) / len(point)
     system.factorise(slack / point)
     direction = system.solve(payoffs, point, 1e-3 * mean)
+    if not np.any(direction):
+        return None
     way = _Way(direction, -residual - system.multiply(direction))
     reach = min(1.0, way.length(point, slack))
     centring = centring_of(reach)

@@ -6,20 +6,29 @@ solve strictly (its support proved the largest, up to rounding) it gives back un
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 from mmd_games.equilibria.solvers.interior_point import CENTRALITY, START, TO_THE_BOUNDARY, centring_of
 from mmd_games.equilibria.solvers.support import PROXIMAL_STEPS, REGULARISATION, SOLVED, STRICT
 
-LARGEST = 128
-"""Order of K above which LAPACK's factorisations win."""
 MOST_STEPS = 40
 """Newton steps after which a game is given back."""
 
-_centring = njit(cache=True)(centring_of)
-_compiled = njit(cache=True, fastmath={"reassoc", "contract", "nsz"})
-"""Sums may be taken in any order, so that they run several terms at a time; NaN and infinity keep their meaning."""
+
+def _compiled(function: Callable[..., Any]) -> Any:
+    """A compiled function, kept on disk where that can be written; its sums may be taken in any order, but NaN and infinity keep their meaning."""
+    options = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}}
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # no directory for the cache is writable
+        return njit(**options)(function)
+
+
+_centring = _compiled(centring_of)
 
 
 @_compiled
@@ -200,7 +209,7 @@ def _solve_one(skew, start, solved):
     return -1
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def solve_batch(skews: np.ndarray, start: np.ndarray, points: np.ndarray, steps: np.ndarray) -> None:
     """Solve a stack of games of one order.
 

@@ -17,6 +17,8 @@ from mmd_games.equilibria.solvers.factors import factorise, lapack
 
 SHIFT = 2.0
 """c: entries of A lie in [−1, 1], those of A + c in [1, 3]."""
+LARGEST_SYSTEM = 6000
+"""Unknowns up to which the whole system of a matrix game is factorised where the reduced one is too rough."""
 REFINEMENTS = 8
 """Corrections of a solution before its factorisation counts as too rough."""
 
@@ -175,6 +177,11 @@ class TwoPlayerSystem(System):
         """K, with the entries of A + c rounded."""
         return two_player_skew(self._matrix)
 
+    def block(self, actions: np.ndarray) -> np.ndarray:
+        """K between the listed unknowns, in increasing order; the last one is t."""
+        x, y = actions[actions < self._rows], actions[(actions >= self._rows) & (actions < self.size - 1)] - self._rows
+        return two_player_skew(self._matrix[np.ix_(x, y)])[: len(actions), : len(actions)]
+
     def players(self, point: np.ndarray) -> list[np.ndarray]:
         """The policies of both, x then y, not normalised."""
         return [point[: self._rows], point[self._rows : -1]]
@@ -209,6 +216,7 @@ class TwoPlayerSystem(System):
         reduced[np.arange(len(reduced)), np.arange(len(reduced))] += diagonal[second]
         self._reduced, failed = lapack().dpotrf(reduced, lower=1, overwrite_a=1)
         if failed:
+            self._corner = np.nan  # no solution by these factors is finite
             self.sharpen()
             return
         # The column and the row of t, once y is all that is left beside it.
@@ -219,7 +227,7 @@ class TwoPlayerSystem(System):
 
     def sharpen(self) -> bool:
         """Turn to the whole system."""
-        if self._whole:
+        if self._whole or self.size > LARGEST_SYSTEM:
             return False
         self._whole = True
         self.factorise(self._diagonal)
@@ -228,6 +236,8 @@ class TwoPlayerSystem(System):
     def _solve(self, right: np.ndarray) -> np.ndarray:
         if self._whole:
             return self._factors.solve(right)
+        if np.isnan(self._corner):
+            return np.full_like(right, np.nan)
         first, second = self._parts
         scaled = self._inverse * right[first]
         y = lapack().dpotrs(self._reduced, right[second] - scaled @ self._coupling, lower=1)[0]
