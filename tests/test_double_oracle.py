@@ -103,3 +103,15 @@ def test_auto_solves_whole_what_a_double_oracle_cannot(monkeypatch):
     assert found.converged
     assert found.method == "interior_point"
     assert len(found.support) > 500
+
+
+def test_a_loose_bound_on_the_scale_does_not_loosen_the_tolerance():
+    """One embedding a million times longer than the others: L is about 5, its bound about 1e6."""
+    points = np.random.default_rng(0).standard_normal((6000, 2)) * 1e-6
+    points[0] = 1e6
+    game = mg.LowRankGame(points)
+    largest = float(np.max(np.abs(game.against(0, np.array([0])))))
+    assert game.scale > 1e6 * largest
+    found = mg.nash(game)
+    assert found.tolerance <= max(1e-9 * largest, 100 * game.rounding)
+    assert found.gap <= found.tolerance or not found.converged

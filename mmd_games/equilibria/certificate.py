@@ -16,6 +16,8 @@ from mmd_games.games.table_game import TableGame
 
 DEFAULT_TOLERANCE = 1e-9
 """Where none is given, a gap of this many L is asked for."""
+SEEN = 100
+"""Actions whose payoffs against each other are looked at, where L is only known to be less than a bound."""
 LARGEST_EXACT = 400
 """Tables with at most this many actions have their gap taken in rationals where floats cannot tell."""
 
@@ -85,7 +87,7 @@ def equilibrium_of(
 
 
 def resolve_tolerance(game: Game, tolerance: float | None, scale: float | None = None) -> float:
-    """The tolerance asked for, or the default: 1e-9 L, or what can be certified where that is more.
+    """The tolerance asked for, or the default: 1e-9 L (of payoffs that were looked at, where L is only bounded), or what can be certified where that is more.
 
     Raises
     ------
@@ -97,10 +99,15 @@ def resolve_tolerance(game: Game, tolerance: float | None, scale: float | None =
     # Twice the bound on what is added to a gap, and what the rounding of probabilities leaves of it anyway.
     certifiable = 2 * players * ((0.0 if _has_exact_gap(game) else game.rounding) + 4 * UNIT * scale)
     if tolerance is None:
-        return max(DEFAULT_TOLERANCE * scale, certifiable)
+        return max(DEFAULT_TOLERANCE * (scale if game.scale_is_exact else _seen(game) or scale), certifiable)
     if tolerance < certifiable:
         raise InputError(f"A tolerance of {tolerance:.3g} is below what can be certified of {game.name} in floating point; ask for {certifiable:.2g} or more.")
     return float(tolerance)
+
+
+def _seen(game: Game) -> float:
+    """The largest payoff among some evenly spread actions: a bound on L from above may be far too large where one action is unlike all others."""
+    return float(np.max(np.abs(game.restricted(np.unique(np.linspace(0, game.actions - 1, SEEN).astype(np.int64))))))
 
 
 def _has_exact_gap(game: Game) -> bool:
