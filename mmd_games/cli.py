@@ -133,7 +133,7 @@ def nash_command(
     /,
     *,
     method: Annotated[
-        str, Parameter(help="interior_point; double_oracle, for symmetric games of up to millions of actions; lp, the independent oracle.")
+        str, Parameter(help="auto: what serves the game; interior_point; double_oracle, for up to millions of actions; lp, the independent oracle.")
     ] = "auto",
     select: Annotated[str | None, Parameter(help="maximum_entropy: of several equilibria the one nearest to uniform, or to --start, in KL.")] = None,
     start: Annotated[str | None, Parameter(help="With --select: random:seed=1; 0.2/0.3/0.5; or a file.")] = None,
@@ -167,12 +167,15 @@ def bench(
     suite: Annotated[Path, Parameter(help="A TOML file of games, algorithms or solvers, and seeds, such as benchmarks/suites/smoke.toml.")],
     /,
     *,
-    out: Annotated[Path | None, Parameter(help="Directory for the results; default bench-<suite>.")] = None,
+    out: Annotated[Path | None, Parameter(help="Directory for the results; default bench-NAME, after the suite's file.")] = None,
     jobs: Annotated[int, Whole, Parameter(help="Cells that run at once; solvers, whose times are taken, run one at a time.")] = 1,
     resume: Annotated[bool, Parameter(help="Keep cells that an earlier run of the suite finished.", negative="")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Run a suite, games × algorithms × seeds, into a table, JSON and a plot; with solvers for algorithms it takes their times. Status 3 where a cell failed."""
+    """Run a suite, games × algorithms × seeds, into a table, JSON and a plot; with solvers for algorithms it takes their times.
+
+    Status 3 where a cell failed; of solvers, where one of ours failed or was wrong, for what peers do is a result.
+    """
     from mmd_games import sweeps  # joblib is imported where it is used
 
     plan = sweeps.read_suite(suite)

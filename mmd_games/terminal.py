@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 WIDTH = 160
-"""Columns of a table where standard output is no terminal."""
+"""Columns of a table where standard output is no terminal, unless its short cells need more."""
+LONG = 64
+"""Cells of more characters may be folded."""
 
 
 def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
@@ -18,12 +20,16 @@ def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
 
     if not rows:
         return
+    longest = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]}
+    needed = sum(min(length, LONG) + 3 for length in longest.values()) + 1
+    console = Console(width=None if sys.stdout.isatty() else max(WIDTH, needed))
     table = Table(title=Text(title), title_justify="left")
     for name in rows[0]:
-        table.add_column(name, overflow="fold")
+        # What is short stays whole wherever the table has room for that, so that no number and no name is cut in two.
+        table.add_column(name, overflow="fold", no_wrap=longest[name] <= LONG and needed <= console.width)
     for row in rows:
         table.add_row(*(Text(str(value)) for value in row.values()))
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    console.print(table)
 
 
 def listing_rows(families: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

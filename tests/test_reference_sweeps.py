@@ -18,7 +18,8 @@ from mmd_games.cli import main
 from mmd_games.sweeps import ReferenceSuite, measuring, run_suite
 from mmd_games.sweeps.judging import judge
 from mmd_games.sweeps.measuring import Measurer
-from mmd_games.sweeps.solvers import labels
+from mmd_games.sweeps.reference_result import ReferenceResult
+from mmd_games.sweeps.solvers import from_name, labels
 from mmd_games.sweeps.stopwatch import peak_memory, stored_bytes, take_times
 
 ME = "fake_peers"
@@ -464,12 +465,40 @@ def test_memory():
 def test_one_line_a_solver_over_the_sizes_of_a_family(tmp_path):
     games = ("random:n=4", "random:n=8", "integers:n=4,largest=2", "integers:n=8,largest=2", RPS)
     result = run_suite(suite("lp", "right", "crashing", games=games), tmp_path)
-    assert [text.get_text() for text in result.plot().get_legend().get_texts()] == ["lp", "right"]
-    assert [list(line.get_xdata()) for line in result.plot().lines] == [[4, 8], [4, 8]]
+    names = [f"{solver}, {family}" for solver in ("lp", "right") for family in ("random", "integers:largest=2")]
+    assert [text.get_text() for text in result.plot().get_legend().get_texts()] == names
+    assert [list(line.get_xdata()) for line in result.plot().lines] == [[4, 8]] * 4
     found = lines(result)
-    expected = np.median([found["random:n=8", "lp"]["seconds"], found["integers:n=8,largest=2", "lp"]["seconds"]])
-    assert result.curves()["lp"][1] == (8, expected)
+    assert result.curves()["lp, random"][1] == (8, found["random:n=8", "lp"]["seconds"])
+    many = run_suite(suite("lp", "interior_point", "nash_many", "right", "auto", games=games), tmp_path / "many")
+    assert list(many.curves()) == ["lp", "interior_point", "nash_many", "right", "auto"]  # one family, which the title names
+    assert "(random)" in many.plot().get_title()
     assert run_suite(suite("lp"), tmp_path / "one").figure is None
+
+
+def test_speed_is_measured_by_the_baseline_alone(tmp_path, stopped_clock):
+    named = suite("interior_point", "twice", "timed", baseline=(f"{ME}:twice",))
+    found = lines(run_suite(named, tmp_path))
+    assert {name: line["speed"] for (_, name), line in found.items() if name != "interior_point"} == {"twice": 1.0, "timed": pytest.approx(2.0, rel=1e-3)}
+    with pytest.raises(mg.InputError, match="baseline"):
+        suite("lp", baseline=(f"{ME}:twice",))
+
+
+def test_a_loose_answer_is_no_measure_of_speed():
+    """Hand-made rows: fast with a gap of 1e-9, slow with one of 1e-16."""
+    rows = [
+        {"game": RPS, "solver": f"{ME}:{name}", "seeds": [], "n": 3, "times": [seconds], "answers": [{"gap": gap, "support": 3}]}
+        for name, seconds, gap in (("wrong", 1e-4, 1e-9), ("right", 1e-2, 1e-16))
+    ]
+    found = lines(ReferenceResult(suite("wrong", "right"), rows, False))
+    assert found[RPS, "right"]["speed"] == 1.0
+    assert found[RPS, "wrong"]["speed"] == pytest.approx(100.0)
+
+
+def test_wrong_names_of_adapters():
+    for name in (":right", f"{ME}:", f"{ME}:RPS"):
+        with pytest.raises(mg.InputError, match=name):
+            from_name(name)
 
 
 def test_names_in_tables_stay_apart():

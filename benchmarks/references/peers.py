@@ -86,6 +86,7 @@ def _highspy(matrix: np.ndarray, **options: float | str) -> np.ndarray:
     program.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     program.a_matrix_.start_, program.a_matrix_.index_, program.a_matrix_.value_ = columns.indptr, columns.indices, columns.data
     highs = highspy.Highs()
+    highs.setOptionValue("log_to_console", False)
     highs.setOptionValue("output_flag", False)
     tolerances = {"primal_feasibility_tolerance": FEASIBILITY, "dual_feasibility_tolerance": FEASIBILITY, "small_matrix_value": SMALLEST_ENTRY}
     for name, value in (options | tolerances).items():

@@ -97,7 +97,8 @@ def resolve_tolerance(game: Game, tolerance: float | None, scale: float | None =
     require_positive(tolerance=tolerance)
     scale, players = float(game.scale) if scale is None else scale, game.players_per_block * len(game.blocks)
     # Twice the bound on what is added to a gap, and what the rounding of probabilities leaves of it anyway.
-    certifiable = 2 * players * ((0.0 if _has_exact_gap(game) else game.rounding) + 4 * UNIT * scale)
+    rounding, largest = (0.0, scale) if _has_exact_gap(game) else (game.rounding, max(scale, float(game.largest_payoff)))
+    certifiable = 2 * players * (rounding + 4 * UNIT * largest) if scale else 0.0
     if tolerance is None:
         return max(DEFAULT_TOLERANCE * (scale if game.scale_is_exact else _seen(game) or scale), certifiable)
     if tolerance < certifiable:

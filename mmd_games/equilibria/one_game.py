@@ -105,7 +105,7 @@ def nash(
     equilibrium = _by_interior_point(game, matrix, aim, near)
     if equilibrium.converged:
         return equilibrium if select is None else _nearest(game, matrix, aim, equilibrium, log_start)
-    if method == "auto" and game.actions <= LARGEST_SECOND_TRY:
+    if method == "auto" and game.actions <= LARGEST_SECOND_TRY and select is None:
         note = f"the interior point stopped at a gap of {equilibrium.gap:.2g}; this is the linear program's point."
         return min(equilibrium, _by_program(game, matrix, aim, (note,)), key=lambda point: point.gap)
     return equilibrium

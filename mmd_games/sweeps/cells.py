@@ -97,6 +97,9 @@ def require_entries(**lists: Sequence[Any]) -> None:
     for key, entries in lists.items():
         if not entries:
             raise InputError(f"A suite needs at least one entry in '{key}'.")
+        if len(set(entries)) < len(entries):
+            twice = next(entry for entry in entries if list(entries).count(entry) > 1)
+            raise InputError(f"A suite names every entry of '{key}' once; {twice!r} stands there more often.")
 
 
 def seeded(spec: str, seeds: Sequence[int]) -> list[str]:
@@ -104,6 +107,12 @@ def seeded(spec: str, seeds: Sequence[int]) -> list[str]:
     every = [with_seed(spec, seed) for seed in seeds] if games.takes_seed(spec) else [spec]
     games.from_spec(every[0])
     return every
+
+
+def family(spec: str) -> str:
+    """A game's spec without its size: what games of several sizes have in common."""
+    name, _, keys = spec.partition(":")
+    return ":".join(filter(None, [name.strip(), ",".join(key for key in keys.split(",") if key and not key.strip().startswith("n="))]))
 
 
 def with_seed(spec: str, seed: int) -> str:

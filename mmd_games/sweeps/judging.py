@@ -52,6 +52,8 @@ def _worth(game: Game, policy: np.ndarray, ours: bool) -> dict[str, Any]:
         return {"flaw": "entries that are not finite"}
     clipped = np.where(policy > 0, policy, 0.0)
     totals = [float(clipped[part].sum()) for part in parts]
+    if not np.all(np.isfinite(totals)):
+        return {"flaw": "entries too large to sum"}
     if min(totals) <= 0:
         return {"flaw": "no probabilities above 0"}
     for part, total in zip(parts, totals, strict=True):

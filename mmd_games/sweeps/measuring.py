@@ -9,7 +9,7 @@ from typing import Any
 from mmd_games import games
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game
-from mmd_games.sweeps.cells import Cell, Row, with_seed
+from mmd_games.sweeps.cells import Cell, Row, family, with_seed
 from mmd_games.sweeps.judging import judge
 from mmd_games.sweeps.solvers import Answer, Solver, absent, from_name, stdout_to_stderr
 from mmd_games.sweeps.stopwatch import peak_memory, stored_bytes, take_times
@@ -81,7 +81,7 @@ class Measurer:
 
         Times grow as n^growth, or as they did between the last two sizes where that is faster.
         """
-        times = sorted((n, time) for n, time in self._times.get(_family(cell), {}).items() if n <= size)
+        times = sorted((n, time) for n, time in self._times.get((cell["solver"], family(cell["game"])), {}).items() if n <= size)
         if not times:
             return 0.0
         last, seconds = times[-1]
@@ -94,12 +94,8 @@ class Measurer:
 
     def _remember(self, row: Row) -> None:
         if row.get("times"):
-            sizes = self._times.setdefault(_family(row), {})
+            sizes = self._times.setdefault((row["solver"], family(row["game"])), {})
             sizes[row["n"]] = max(min(row["times"]), sizes.get(row["n"], 0.0))
-
-
-def _family(cell: Cell) -> tuple[str, str]:
-    return cell["solver"], cell["game"].partition(":")[0]
 
 
 def _judged(game: Game, answer: Answer, *, ours: bool) -> dict[str, Any]:

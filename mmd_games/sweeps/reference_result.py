@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.metadata
 import os
 import platform
@@ -12,7 +13,9 @@ from functools import cached_property
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from mmd_games.sweeps.cells import Row
+import numpy as np
+
+from mmd_games.sweeps.cells import Row, family
 from mmd_games.sweeps.solvers import is_ours, labels
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 SCHEMA = "mmd_games.references/1"
 SHOWN = 70
 """Characters of a remark that a table shows; JSON has it whole."""
+MOST_CURVES = 8
+"""Curves that a plot may have before it keeps to one family of games."""
 BUSY = 0.8
 """Processors in use, below which a cell is counted as one whose time others lengthened."""
 
@@ -48,12 +53,19 @@ class ReferenceResult:
         suite, shares = self.suite, [row["processor"] for row in self.cells if "processor" in row]
         busy = sum(share < BUSY for share in shares)
         return (
-            f"{suite.name}: {len(self.cells)} cells\n"
-            f"time: of one game, the median of {suite.repeats} · speed: times the fastest peer that answered, and was never wrong · "
-            f"gap: certified, the largest · support: the median · iterations: the most · "
-            f"wrong: without complaint, but gap > {suite.wrong:.0e} L · loose: gap > {suite.tolerance:.0e} L"
+            f"{suite.name}: {len(self.cells)} cell{'s' if len(self.cells) != 1 else ''}; L is half the range of a game's payoffs\n"
+            f"time: of one game, the median of up to {suite.repeats} · gap / L: certified over all actions, the largest · "
+            f"support: actions played (by a peer, above 1e-9), the median · iterations: the most\n"
+            f"speed: the time of the fastest of {self._baseline} that answered all with gaps of at most {suite.tolerance:.0e} L, over this time: above 1 is faster\n"
+            f"wrong: returned without complaint, gap > {suite.wrong:.0e} L · loose: gap > {suite.tolerance:.0e} L · no answer: failed, or said that it had not converged"
+            + ("\npeak memory: held at the most while solving, over what the game itself holds" if suite.memory else "")
             + (f"\nOthers were at work too: {busy} of {len(shares)} cells had less than {BUSY:.0%} of a processor." if busy else "")
         )
+
+    @property
+    def _baseline(self) -> str:
+        """Who is the measure of speed."""
+        return ", ".join(name.rpartition(":")[2] for name in self.suite.baseline) or "the peers"
 
     @property
     def figure(self) -> str | None:
@@ -74,23 +86,28 @@ class ReferenceResult:
         lines = []
         for game, solvers in groups.items():
             group = [self._line(game, solver, rows) for solver, rows in solvers.items()]
-            right = [line["seconds"] for line in group if not line["ours"] and line["gap"] is not None and not line["wrong"] and not line["unanswered"]]
+            right = [line["seconds"] for line in group if self._is_right(line)]
             lines += [line | {"speed": min(right) / line["seconds"] if right and line["gap"] is not None else None} for line in group]
         return lines
+
+    def _is_right(self, line: dict[str, Any]) -> bool:
+        """Whether a line is one to measure speed by: of a peer in the baseline, and all its answers as good as asked for."""
+        named = line["solver"] in (self.suite.baseline or self.suite.solvers)
+        return named and not line["ours"] and line["gap"] is not None and not (line["wrong"] or line["loose"] or line["unanswered"])
 
     @cached_property
     def totals(self) -> list[dict[str, Any]]:
         """For each solver, what all its cells say together; times of different games are not mixed."""
         solvers = dict.fromkeys(row["solver"] for row in self.cells)
         together = [self._line("all games", solver, [row for row in self.cells if row["solver"] == solver]) for solver in solvers]
-        return [line | {"n": None, "seconds": None, "speed": None, "support": None, "predicted": None, "error": None} for line in together]
+        return [line | {"n": None, "seconds": None, "speed": None, "support": None, "predicted": None, "peak": None} for line in together]
 
     def _line(self, game: str, solver: str, rows: Sequence[Row]) -> dict[str, Any]:
         answers = [answer for row in rows for answer in row.get("answers", [])]
         complaints = [answer["problem"] for answer in answers if "problem" in answer]
         silent = [answer for answer in answers if "problem" not in answer]
         gaps = [answer["gap"] for answer in silent if "gap" in answer]
-        wrong = [answer for answer in silent if "flaw" in answer or answer["gap"] > self.suite.wrong]
+        wrong = [answer for answer in silent if "flaw" in answer or not answer["gap"] <= self.suite.wrong]
         times = [median(row["times"]) for row in rows if row.get("times")]
         peak = [row["peak_bytes"] / row["stored_bytes"] for row in rows if row.get("stored_bytes")]
         return {
@@ -132,7 +149,7 @@ class ReferenceResult:
                 "wrong": str(line["wrong"]) if line["games"] else "",
                 "loose": str(line["loose"]) if line["games"] else "",
                 "no answer": str(line["unanswered"] or ""),
-                "time / n": _duration(line["seconds"] / line["n"]) if self.suite.memory and line["seconds"] else "",
+                "time / n": _duration(line["seconds"] / line["n"]) if self.suite.memory and line["seconds"] and not line["unanswered"] else "",
                 "peak memory / game's": "" if line["peak"] is None else f"{line['peak']:.2f}",
                 "remark": self._remark(line),
             }
@@ -162,33 +179,29 @@ class ReferenceResult:
         }
 
     def curves(self) -> dict[str, list[tuple[int, float]]]:
-        """For each solver, (n, seconds) over the families of games that come in several sizes; the median where several have one size."""
+        """For each solver, (n, seconds) over the first family of games that comes in several sizes; over each such family where few solvers are compared."""
         families: dict[str, set[int]] = {}
         for line in self.lines:
-            families.setdefault(_family(line["game"]), set()).add(line["n"])
-        curves = {}
-        for solver in dict.fromkeys(line["solver"] for line in self.lines):
-            mine = [line for line in self.lines if line["solver"] == solver and line["seconds"] and line["gap"] is not None]
-            sizes: dict[int, list[float]] = {}
-            for line in mine:
-                if len(families[_family(line["game"])]) > 1:
-                    sizes.setdefault(line["n"], []).append(line["seconds"])
-            if sizes:
-                curves[solver] = [(n, median(times)) for n, times in sorted(sizes.items())]
+            families.setdefault(family(line["game"]), set()).add(line["n"])
+        several = [name for name, sizes in families.items() if len(sizes - {None}) > 1]
+        solvers = list(dict.fromkeys(line["solver"] for line in self.lines))
+        short, drawn = labels(solvers), several if len(solvers) * len(several) <= MOST_CURVES else several[:1]
+        curves: dict[str, list[tuple[int, float]]] = {}
+        for solver in solvers:
+            for name in drawn:
+                lines = [line for line in self.lines if (line["solver"], family(line["game"])) == (solver, name) and line["gap"] is not None]
+                points = sorted((line["n"], line["seconds"]) for line in lines if line["seconds"] and not line["unanswered"])
+                if points:
+                    curves[short[solver] if len(drawn) == 1 else f"{short[solver]}, {name}"] = points
         return curves
 
     def plot(self) -> Axes:
         """Time against the number of actions, a line for each solver."""
         from mmd_games.sweeps.times_plot import plot_times
 
-        curves = self.curves()
-        short = labels([*curves])
-        return plot_times({short[solver]: points for solver, points in curves.items()}, self.suite.name, ours={short[name] for name in curves if is_ours(name)})
-
-
-def _family(game: str) -> str:
-    """A game's spec without its size."""
-    return re.sub(r"\bn=\w+,?", "", game)
+        ours = {name for name in self.curves() if is_ours(name.partition(",")[0]) and name.partition(",")[0] in self.suite.solvers}
+        first = next(family(line["game"]) for line in self.lines if line["n"])
+        return plot_times(self.curves(), f"{self.suite.name} ({first})" if len(self.lines) > len(self.curves()) else self.suite.name, ours=ours)
 
 
 def _duration(seconds: float | None) -> str:
@@ -216,5 +229,20 @@ def _machine() -> dict[str, Any]:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = None
-    threads = {name: os.environ[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS") if name in os.environ}
-    return {"system": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count(), "threads": threads, "versions": versions}
+    threads = {name: os.environ[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS") if name in os.environ}
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    facts = {
+        "date": datetime.date.today().isoformat(),
+        "mmd_games": importlib.metadata.version("mmd_games"),
+        "processor": _processor(),
+        "blas": blas.get("name"),
+    }
+    return facts | {"system": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count(), "threads": threads, "versions": versions}
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):  # not Linux, or a machine that does not say
+        return platform.processor()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mmd_games import games
-from mmd_games.errors import InputError, require_positive, require_whole
+from mmd_games.errors import InputError, require_positive, require_whole, unknown
 from mmd_games.sweeps.cells import Cell, Row, require_entries
 from mmd_games.sweeps.measuring import Measurer
 from mmd_games.sweeps.reference_result import SCHEMA, ReferenceResult
@@ -44,6 +44,8 @@ class ReferenceSuite:
         A gap above it, relative to L, that was returned without complaint is a wrong answer.
     memory : bool
         Whether peak memory is measured too, in a run of its own.
+    baseline : tuple of str
+        Peers whose fastest right answer is the measure of speed; default all.
     """
 
     name: str
@@ -59,11 +61,15 @@ class ReferenceSuite:
     tolerance: float = 1e-12
     wrong: float = 1e-6
     memory: bool = False
+    baseline: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_whole(batch=self.batch, repeats=self.repeats, peer_seeds=self.peer_seeds)
         require_positive(seconds=self.seconds, limit=self.limit, growth=self.growth, tolerance=self.tolerance, wrong=self.wrong)
         require_entries(games=self.games, solvers=self.solvers, seeds=self.seeds)
+        for name in self.baseline:
+            if name not in self.solvers:
+                raise unknown("solver in 'baseline'", name, self.solvers)
 
     @property
     def schema(self) -> str:

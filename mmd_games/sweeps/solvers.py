@@ -85,6 +85,8 @@ def from_name(name: str) -> Solver:
             raise unknown("solver", name, [*METHODS, BATCHED])
         return Solver(name, True, lambda games, tolerance: _prepare_nash(name, games, tolerance), _read_equilibrium)
     module, _, function = name.partition(":")
+    if not module or not function:
+        raise InputError(f"Solver '{name}': a peer's adapter is module:function, such as benchmarks.references.peers:glop.")
     try:
         adapter = getattr(importlib.import_module(module), function)
     except ModuleNotFoundError as error:
@@ -92,6 +94,8 @@ def from_name(name: str) -> Solver:
         raise InputError(f"Solver '{name}': no module named '{error.name}' can be imported{where}.") from None
     except AttributeError:
         raise InputError(f"Solver '{name}': {unknown('adapter', function, _functions(module))}") from None
+    if not callable(adapter):
+        raise InputError(f"Solver '{name}': {unknown('adapter', function, _functions(module))}")
     return Solver(name, False, lambda games, tolerance: _prepare_peer(adapter, games), _read_profile)
 
 
