@@ -184,7 +184,7 @@ def bench(
     if as_json:
         print(json.dumps(result.to_dict(), indent=1))
     else:
-        print_table(result.title, result.rows())
+        print_table(result.title, result.rows(), wide=True)
         print(f"Wrote {folder / 'results.json'}{f' and {result.figure}' if result.figure else ''}.", file=sys.stderr)
     if result.interrupted:
         print(f"Interrupted; finished cells: {len(result.cells)}; --resume keeps them.", file=sys.stderr)

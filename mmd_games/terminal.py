@@ -12,8 +12,8 @@ LONG = 64
 """Cells of more characters may be folded."""
 
 
-def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
-    """Print rows as a table, every word verbatim; nothing where there are none."""
+def print_table(title: str, rows: Sequence[Mapping[str, str]], *, wide: bool = False) -> None:
+    """Print rows as a table, every word verbatim; nothing where there are none. Where it may be wide, what is short is not folded in a file."""
     from rich.console import Console  # imported where it is used: it costs more than many a run
     from rich.table import Table
     from rich.text import Text
@@ -22,7 +22,7 @@ def print_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
         return
     longest = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]}
     needed = sum(min(length, LONG) + 3 for length in longest.values()) + 1
-    console = Console(width=None if sys.stdout.isatty() else max(WIDTH, needed))
+    console = Console(width=None if sys.stdout.isatty() else max(WIDTH, needed if wide else 0))
     table = Table(title=Text(title), title_justify="left")
     for name in rows[0]:
         # What is short stays whole wherever the table has room for that, so that no number and no name is cut in two.
