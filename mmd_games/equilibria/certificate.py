@@ -48,13 +48,14 @@ def certify(
         if gap + error > tolerance and _has_exact_gap(game):
             gap = float(exact_gap(game, policy))
             error = UNIT * gap + SMALLEST
-    found = facts(game, policy, payoffs, np.asarray(float(game.scale)))
+    scale = float(game.scale)
+    found = facts(game, policy, payoffs, np.asarray(scale))
     said = {"method": method, "selection": selection, "iterations": iterations, "tolerance": tolerance, "notes": notes}
-    return equilibrium_of(game, policy, gap, error, *found, **said)
+    return equilibrium_of(game, policy, gap, error, *found, scale, **said)
 
 
-def facts(game: Game, policy: np.ndarray, payoffs: np.ndarray, scale: np.ndarray) -> tuple[Any, np.ndarray, Any, Any]:
-    """What payoffs tell, of one game or of a stack: the value (in the units of payoffs), the slack (..., actions), the margin, and the scale again."""
+def facts(game: Game, policy: np.ndarray, payoffs: np.ndarray, scale: np.ndarray) -> tuple[Any, np.ndarray, Any]:
+    """What payoffs tell, of one game or of a stack: the value (in the units of payoffs), the slack (..., actions), and the margin."""
     parts = block_slices(game.blocks)
     best = [np.max(payoffs[..., part], axis=-1, keepdims=True) for part in parts]
     slack = np.concatenate([most - payoffs[..., part] for most, part in zip(best, parts, strict=True)], axis=-1)
@@ -62,11 +63,11 @@ def facts(game: Game, policy: np.ndarray, payoffs: np.ndarray, scale: np.ndarray
     relative, played = slack / np.where(scale > 0, scale, 1.0)[..., None], policy > 0
     # The least probability of what is played, or slack of what is not; 0 where something that is played has slack, so that no claim rests on it.
     margin = np.min(np.where(played, policy, relative), axis=-1)
-    return value, slack, np.where(np.any(played & (relative > SOLVED), axis=-1), 0.0, margin), scale
+    return value, slack, np.where(np.any(played & (relative > SOLVED), axis=-1), 0.0, margin)
 
 
 def equilibrium_of(
-    game: Game, policy: np.ndarray, gap: float, error: float, value: Any, slack: np.ndarray, margin: Any, scale: Any, **said: Any
+    game: Game, policy: np.ndarray, gap: float, error: float, value: Any, slack: np.ndarray, margin: Any, scale: float, **said: Any
 ) -> NashEquilibrium:
     """All that is known of a policy, and what its solver says, as one object."""
     return NashEquilibrium(
@@ -77,7 +78,7 @@ def equilibrium_of(
         slack=slack,
         margin=float(margin),
         converged=gap + error <= said["tolerance"],
-        scale=float(scale),
+        scale=scale,
         blocks=game.blocks,
         labels=game.labels,
         game=game.name,

@@ -56,19 +56,17 @@ def nash_many(games: Iterable[Game], *, tolerance: float | None = None) -> list[
     if isinstance(games, Game):
         raise InputError("nash_many takes a list of games; of one game nash is meant.")
     games = list(games)
-    groups: dict[tuple[int, ...], list[int]] = {}
-    tables: dict[int, TableGame] = {}
+    groups: dict[tuple[int, ...], dict[int, TableGame]] = {}
     for index, game in enumerate(games):
         if not isinstance(game, Game):
             raise InputError(f"Entry {index + 1} is no game: {game!r}.")
         if isinstance(game, TableGame) and not game.is_stack and float(game.scale) > 0:
-            groups.setdefault(game.blocks, []).append(index)
-            tables[index] = game
+            groups.setdefault(game.blocks, {})[index] = game
     found: dict[int, NashEquilibrium] = {}
     for blocks, members in groups.items():
         order = blocks[0] if len(blocks) == 1 else sum(blocks) + 1
         if len(members) >= FEWEST and order <= LARGEST:
-            found.update(_compiled([tables[index] for index in members], members, tolerance))
+            found.update(_compiled(list(members.values()), list(members), tolerance))
     return [found[index] if index in found else nash(game, tolerance=tolerance) for index, game in enumerate(games)]
 
 
@@ -98,7 +96,7 @@ def _compiled(games: list[TableGame], members: list[int], tolerance: float | Non
     payoffs, errors = stack.certified_payoffs(policies)
     gaps, errors = gap_bound(stack, policies, payoffs, errors)
     aims = [resolve_tolerance(game, tolerance, scale) for game, scale in zip(games, scales.tolist(), strict=True)]
-    value, slack, margin, _ = facts(stack, policies, payoffs, scales)
+    value, slack, margin = facts(stack, policies, payoffs, scales)
     columns = (gaps.tolist(), errors.tolist(), value.tolist(), slack, margin.tolist(), scales.tolist())
     return {
         members[at]: equilibrium_of(

@@ -53,7 +53,7 @@ def certified_product(matrix: np.ndarray, weights: np.ndarray, largest: float) -
         product[rows] = np.einsum("ij,j->i", matrix[rows].take(played, axis=1).astype(np.longdouble), factors)
     # Σ_j |M_ij·w_j| is at most max|M|·Σ|w|; the conversions to long doubles are exact.
     bound = gamma(len(played), LONG_UNIT) * largest * float(np.sum(np.abs(weights)))
-    return product, rounded(product, bound, len(played))
+    return product, float(rounded(product, bound, len(played)))
 
 
 def certified_products(matrices: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -63,9 +63,9 @@ def certified_products(matrices: np.ndarray, weights: np.ndarray) -> tuple[np.nd
     for games in slices(len(matrices), matrices[0].size):
         products[games] = np.einsum("gij,gj->gi", matrices[games].astype(np.longdouble), weights[games].astype(np.longdouble))
     bound = gamma(terms, LONG_UNIT) * largest * np.sum(np.abs(weights), axis=-1)
-    return products, np.where(largest > 0, SAFETY * (bound + UNIT * np.max(np.abs(products), axis=-1) + (terms + 1) * SMALLEST), 0.0)
+    return products, np.where(largest > 0, rounded(products, bound, terms), 0.0)
 
 
-def rounded(values: Any, bound: float, underflows: float) -> float:
-    """What a bound on long-double sums becomes once they are rounded to the float64 `values`, and so many products have underflown."""
-    return SAFETY * (bound + UNIT * float(np.max(np.abs(values))) + (underflows + 1) * SMALLEST)
+def rounded(values: Any, bound: Any, underflows: float) -> Any:
+    """What a bound on long-double sums becomes once they are rounded to the float64 `values`, (..., n), and so many products have underflown: (...)."""
+    return SAFETY * (bound + UNIT * np.max(np.abs(values), axis=-1) + (underflows + 1) * SMALLEST)

@@ -166,6 +166,10 @@ class TwoPlayerSystem(System):
         rows, columns = matrix.shape
         self._matrix, self._rows, self.size = matrix, rows, rows + columns + 1
         self._whole = False
+        # With x the player of more actions, D_y + (A+c)ᵀ D_x⁻¹ (A+c) remains for the other; t is a border.
+        x, y = slice(0, rows), slice(rows, -1)
+        self._parts, self._sign = ((x, y), 1.0) if rows >= columns else ((y, x), -1.0)
+        self._coupling = matrix + SHIFT if rows >= columns else -(matrix.T + SHIFT)  # M = [[D_x, −C, s], [Cᵀ, D_y, −s], [−s, s, d]], s the sign
 
     def multiply(self, point: np.ndarray) -> np.ndarray:
         """(A + c)y − t, t − (A + c)ᵀx and Σx − Σy; c is added to the products, not to the entries, whose digits it would cost."""
@@ -203,13 +207,7 @@ class TwoPlayerSystem(System):
         if self._whole:
             self._factors = factorise(np.asfortranarray(np.diag(diagonal) - self.dense()))
             return
-        # With x the player of more actions, D_y + (A+c)ᵀ D_x⁻¹ (A+c) remains for the other; t is a border.
-        rows = self._rows
-        first, second = (slice(0, rows), slice(rows, -1)) if rows >= self.size - 1 - rows else (slice(rows, -1), slice(0, rows))
-        self._parts = first, second
-        shifted = self._matrix + SHIFT if first.start == 0 else -(self._matrix.T + SHIFT)
-        self._sign = 1.0 if first.start == 0 else -1.0
-        self._coupling = shifted  # M = [[D_x, −C, s], [Cᵀ, D_y, −s], [−s, s, d]], s the sign
+        (first, second), shifted = self._parts, self._coupling
         self._inverse = 1 / diagonal[first]
         root = np.sqrt(self._inverse)[:, None] * shifted
         reduced = root.T @ root

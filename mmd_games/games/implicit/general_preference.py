@@ -25,8 +25,8 @@ class GeneralPreferenceGame(ImplicitGame):
     r"""i beats j with probability :math:`P_{ij} = \sigma(\langle R v_i, v_j \rangle / \tau)`, so :math:`S = P - \tfrac12 = \tfrac12 \tanh(\text{score} / 2\tau)`.
 
     The logistic function spoils the low rank, so payoffs cost one of it for every action and every action that the policy plays: n · support. Against
-    policies with more than 4,096 actions in their support, products of more than 4·10⁸ are refused; equilibria of such games have small supports, and
-    ``mg.nash(game, method="double_oracle")`` needs only products of those.
+    policies with more than 4,096 actions in their support, products of more than 4·10⁸ are refused. Where some actions are better than most, equilibria play
+    few, and ``mg.nash(game, method="double_oracle")`` needs only products of those; where none is, about half of all are played, as in a random game.
 
     Parameters
     ----------
