@@ -20,7 +20,7 @@ from mmd_games.loop import random_start
 from mmd_games.plots import plot_payoffs
 from mmd_games.testing import policies
 from mmd_games.verification import Headline, Verdict
-from mmd_games.verification.inequalities import LARGEST_IMPLICIT
+from mmd_games.verification.bounds.inequalities import LARGEST_IMPLICIT
 
 EPS = np.finfo(np.float64).eps
 NAMES = tuple("abcdefghijkl")

@@ -10,7 +10,7 @@ import pytest
 import mmd_games as mg
 from mmd_games.loop import default_start, random_start
 from mmd_games.verification import Headline, Verdict
-from mmd_games.verification.inequalities import check_contraction
+from mmd_games.verification.bounds.inequalities import check_contraction
 
 ASYMMETRIC = (0.9, 0.8, 0.9)
 

@@ -3,9 +3,9 @@
 from mmd_games.verification.claims import Judgement as Judgement
 from mmd_games.verification.claims import default_tolerance as default_tolerance
 from mmd_games.verification.claims import judge as judge
-from mmd_games.verification.convergence import Convergence as Convergence
-from mmd_games.verification.convergence import Kind as Kind
-from mmd_games.verification.convergence import classify_convergence as classify_convergence
+from mmd_games.verification.measured import Convergence as Convergence
+from mmd_games.verification.measured import Kind as Kind
+from mmd_games.verification.measured import classify_convergence as classify_convergence
 from mmd_games.verification.verdicts import Claim as Claim
 from mmd_games.verification.verdicts import Headline as Headline
 from mmd_games.verification.verdicts import Verdict as Verdict

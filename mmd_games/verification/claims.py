@@ -14,8 +14,8 @@ from mmd_games.games.game import Game, certified_gap, exact_gap
 from mmd_games.games.table_game import TableGame
 from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
-from mmd_games.verification.convergence import FEWEST_BINS, Convergence, Kind, classify_convergence
-from mmd_games.verification.inequalities import check_contraction, check_plateau, check_record, gap_rounding
+from mmd_games.verification.bounds import check_contraction, check_plateau, check_record, gap_rounding
+from mmd_games.verification.measured import FEWEST_BINS, Convergence, Kind, classify_convergence
 from mmd_games.verification.verdicts import Claim, Headline, Verdict
 
 DEFAULT_TOLERANCE = 1e-8

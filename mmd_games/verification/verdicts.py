@@ -48,6 +48,18 @@ class Headline(Enum):
         return self.value[1]
 
 
+class Question(StrEnum):
+    """What a reader asks, in this order."""
+
+    CONVERGED = "Did it converge?"
+    EQUILIBRIUM = "To the real game's equilibrium?"
+    LINEAR = "Linearly?"
+    PREDICTED = "At the predicted rate?"
+    PROVED = "Proved?"
+    GUARANTEED = "Does what theory guarantees hold on this run?"
+    RECORD = "Is the record what it says?"
+
+
 @dataclass(frozen=True)
 class Claim:
     """One thing that is claimed of a run, with what theory predicts and what was measured.
@@ -65,6 +77,10 @@ class Claim:
         The reason, as a sentence.
     hard : bool
         Whether a refutation means that theory (or the run) is broken, and not only that the claim is false.
+    question : Question
+        What a reader asks that this answers.
+    assumed : tuple of str
+        What the prediction rests on, a sentence each.
     """
 
     name: str
@@ -75,7 +91,9 @@ class Claim:
     detail: str
     interval: tuple[float, float] | None = None
     hard: bool = False
+    question: Question = Question.GUARANTEED
+    assumed: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        return {**asdict(self), "verdict": self.verdict.value}
+        return {**asdict(self), "verdict": self.verdict.value, "question": self.question.value, "assumed": list(self.assumed)}
