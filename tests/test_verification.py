@@ -9,7 +9,7 @@ import pytest
 
 import mmd_games as mg
 from mmd_games.loop import default_start, random_start
-from mmd_games.verification import Headline, Verdict
+from mmd_games.verification import Headline, Question, Verdict
 from mmd_games.verification.bounds.inequalities import check_contraction
 
 ASYMMETRIC = (0.9, 0.8, 0.9)
@@ -233,8 +233,10 @@ def test_the_plateau_of_a_fixed_magnet_is_known_beforehand(name):
 
 def test_the_exact_gap_is_the_one_reported(game):
     report = mg.verify(run(game, "mpo"))
-    assert report.claim("gap").measured == float(mg.exact_gap(game, report.trace.policy))
-    assert "rational" in report.claim("gap").detail
+    exact = mg.exact_gap(game, report.trace.policy)
+    assert report.claim("exact_gap").measured == float(exact)
+    assert report.claim("exact_gap").question is Question.PROVED
+    assert abs(report.claim("gap").measured - exact) <= mg.certified_gap(game, report.trace.policy)[1]
 
 
 def test_several_equilibria_are_a_set():

@@ -28,10 +28,14 @@ class Headline(Enum):
     REGULARISED = (Verdict.REFUTED, "The last iterate stalled at the equilibrium regularised towards its magnet, not at the game's.")
     STALLED = (Verdict.REFUTED, "The last iterate stalled or cycles above the tolerance: it does not converge to the equilibrium.")
     DIVERGED = (Verdict.REFUTED, "The last iterate moves away from the equilibrium.")
+    UNSTABLE = (
+        Verdict.REFUTED,
+        "The last iterate does not converge with these settings: theory predicts that it moves away from the equilibrium, and it does.",
+    )
     SUBLINEAR = (Verdict.REFUTED, "The last iterate approaches the equilibrium, but not at a linear rate.")
     BROKEN = (Verdict.REFUTED, "A bound that theory guarantees does not hold on this run.")
-    FALLING = (Verdict.INCONCLUSIVE, "The gap was still falling when the budget ended: a larger one would tell.")
-    SLOW = (Verdict.INCONCLUSIVE, "The gap did not fall, but the policy still approaches the equilibrium in KL: a larger budget would tell.")
+    FALLING = (Verdict.INCONCLUSIVE, "The gap was still falling when the run ended: a longer one would tell.")
+    SLOW = (Verdict.INCONCLUSIVE, "The gap has stopped falling for now, but the policy still approaches the equilibrium in KL: a longer run would tell.")
     TOO_SHORT = (Verdict.INCONCLUSIVE, "The run is too short to tell.")
     UNCLEAR = (Verdict.INCONCLUSIVE, "The tolerance was reached, but the record does not show that the run goes to the equilibrium at a linear rate.")
     ROUNDING = (Verdict.INCONCLUSIVE, "The last gap lies within its rounding error of the tolerance: a larger tolerance would tell.")

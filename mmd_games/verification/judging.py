@@ -1,0 +1,96 @@
+"""The judge: all claims about a run, in the order in which a reader asks, and one headline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mmd_games.equilibria import NashEquilibrium, nash
+from mmd_games.errors import InputError, require_positive
+from mmd_games.games.game import Game
+from mmd_games.loop.trace import Trace
+from mmd_games.verification.bounds import check_contraction, check_plateau, check_record, gap_rounding
+from mmd_games.verification.claims import allowed_distance, claim_distance, claim_gap, claim_rate, claim_rest, default_tolerance
+from mmd_games.verification.headline import headline_of
+from mmd_games.verification.limits import claim_projection, claim_support
+from mmd_games.verification.measured import Convergence, Kind, classify_convergence
+from mmd_games.verification.proofs import claim_exact_gap
+from mmd_games.verification.verdicts import Claim, Headline, Question, Verdict
+
+FEWEST_ROWS = 3
+"""A run of fewer recorded gaps has no shape."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All that was found out about a run.
+
+    Attributes
+    ----------
+    headline : Headline
+    claims : tuple of Claim
+        In the order of :class:`~mmd_games.verification.Question`.
+    tolerance : float
+        In the game's units.
+    reference : NashEquilibrium
+        Computed independently of the run.
+    convergence : Convergence
+        What the recorded gaps say.
+    """
+
+    headline: Headline
+    claims: tuple[Claim, ...]
+    tolerance: float
+    reference: NashEquilibrium
+    convergence: Convergence
+
+
+def judge(trace: Trace, tolerance: float | None = None) -> Judgement:
+    """Judge whether the last iterate reached the game's Nash equilibrium, and how.
+
+    Parameters
+    ----------
+    trace : Trace
+    tolerance : float, optional
+        Largest duality gap, in the game's units, that counts as an equilibrium; default 1e-8·L.
+
+    Raises
+    ------
+    InputError
+        For a tolerance that is not positive, or a trace of fewer than three recorded gaps.
+    """
+    require_positive(tolerance=tolerance)
+    game, tolerance = trace.game, default_tolerance(trace.game) if tolerance is None else float(tolerance)
+    convergence = _convergence(trace, tolerance)
+    reference, allowed = nash(game), allowed_distance(game, tolerance)
+    gap, distance = claim_gap(trace, tolerance), claim_distance(trace, reference, allowed)
+    reached = gap.verdict is Verdict.CONFIRMED and distance.verdict is Verdict.CONFIRMED
+    made = [
+        claim_rest(trace, convergence, allowed),
+        gap,
+        distance,
+        claim_support(trace, reference, allowed) if reached else None,
+        claim_projection(trace, reference, allowed, reached),
+        claim_rate(trace, convergence),
+        claim_exact_gap(trace, tolerance),
+        check_contraction(trace),
+        check_plateau(trace),
+        check_record(trace),
+    ]
+    order = list(Question)
+    claims = tuple(sorted((claim for claim in made if claim is not None), key=lambda claim: order.index(claim.question)))
+    return Judgement(headline_of(trace, claims, convergence, tolerance, reference), claims, tolerance, reference, convergence)
+
+
+def _convergence(trace: Trace, tolerance: float) -> Convergence:
+    """How the recorded gaps fall; a run that was over at once has no shape, one that was cut short cannot be judged."""
+    floor, rows = gap_floor(trace.game), len(trace.iterations)
+    if rows >= FEWEST_ROWS:
+        return classify_convergence(trace.iterations, trace.gaps, floor=floor)
+    if trace.gaps[-1] > tolerance:
+        raise InputError(f"This trace has {rows} recorded gaps; {FEWEST_ROWS} at least are needed to judge a run: more steps would be right.")
+    return Convergence(Kind.INCONCLUSIVE, None, None, None, floor, f"the tolerance was reached within {trace.steps} steps, which have no shape.")
+
+
+def gap_floor(game: Game) -> float:
+    """Gaps below this are rounding: 100 units of the last place of a payoff."""
+    return 25 * gap_rounding(game)
