@@ -84,7 +84,7 @@ def test_a_run_that_is_over_at_once_has_no_shape(game):
 
 def equilibrium_of_clones(share):
     """The equilibrium that gives the first copies this share; the copies stand side by side, two a sign."""
-    return np.repeat(np.array([4, 4, 3]) / 11, 2) * np.tile([share, 1 - share], 3)
+    return np.repeat(TARGET, 2) * np.tile([share, 1 - share], 3)
 
 
 def test_an_equilibrium_of_the_clones_is_one(clones):
@@ -103,7 +103,7 @@ def test_a_limit_of_smaller_support_is_seen(clones, final, verdict, played):
     assert support.verdict is verdict
     assert (support.predicted, support.measured) == (6, played)
     if verdict is Verdict.REFUTED:
-        assert "rock 2, paper 2, scissors 2 vanished" in support.detail
+        assert "rock 2, scissors 2, paper 2 vanished" in support.detail
 
 
 def test_the_limit_of_a_run_with_several_equilibria_is_the_projection_of_its_start(clones):
