@@ -40,6 +40,8 @@ from mmd_games.loop import solve as solve
 from mmd_games.loop import solve_many as solve_many
 from mmd_games.report import Report as Report
 from mmd_games.report import verify as verify
+from mmd_games.verification import RatePrediction as RatePrediction
 from mmd_games.verification import classify_convergence as classify_convergence
+from mmd_games.verification import predict_rate as predict_rate
 
 __version__ = "0.1.0"

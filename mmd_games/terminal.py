@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mmd_games.words import visible
+
 WIDTH = 160
 """Columns of a table where standard output is no terminal, unless its short cells need more."""
 LONG = 64
@@ -23,12 +25,12 @@ def print_table(title: str, rows: Sequence[Mapping[str, str]], *, wide: bool = F
     longest = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]}
     needed = sum(min(length, LONG) + 3 for length in longest.values()) + 1
     console = Console(width=None if sys.stdout.isatty() else max(WIDTH, needed if wide else 0))
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(title=Text(visible(title)), title_justify="left")
     for name in rows[0]:
         # What is short stays whole wherever the table has room for that, so that no number and no name is cut in two.
         table.add_column(name, overflow="fold", no_wrap=longest[name] <= LONG and needed <= console.width)
     for row in rows:
-        table.add_row(*(Text(str(value)) for value in row.values()))
+        table.add_row(*(Text(visible(str(value))) for value in row.values()))
     console.print(table)
 
 

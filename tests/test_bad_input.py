@@ -32,7 +32,7 @@ def refused(capsys):
         before = sorted(Path().rglob("*"))
         with pytest.MonkeyPatch.context() as patch:
             if before_work:
-                patch.setattr(cli, "solve", long_work)
+                patch.setattr(cli.playing, "solve", long_work)
                 patch.setattr(algorithm_suite, "run_cell", long_work)
             status = cli.main([str(token) for token in tokens])
         out, err = capsys.readouterr()
@@ -235,7 +235,7 @@ def test_memory_that_runs_out_on_the_way(refused, monkeypatch):
     def greedy(*given, **options):
         raise MemoryError("Unable to allocate 1 PiB")
 
-    monkeypatch.setattr(cli, "solve", greedy)
+    monkeypatch.setattr(cli.playing, "solve", greedy)
     assert "1 PiB" in refused("verify", RPS, before_work=False)
 
 

@@ -131,3 +131,33 @@ def test_no_projection_is_promised_of_a_fixed_magnet(clones, spec):
 
 def test_no_projection_is_promised_where_the_equilibrium_is_unique(game):
     assert claim(judge(mg.solve(game, until=1e-10)), "projection") is None
+
+
+def test_an_equilibrium_in_rationals_is_proved_and_known_to_be_the_only_one(game):
+    judgement = judge(mg.solve(game, until=1e-10))
+    proved = claim(judgement, "exact_equilibrium")
+    assert (proved.verdict, proved.question) == (Verdict.CONFIRMED, Question.PROVED)
+    assert "the only equilibrium" in proved.detail
+    assert "3 of 3 actions" in proved.detail
+    assert proved.measured == pytest.approx(np.abs(judgement.reference.policy - mg.solve(game, until=1e-10).policy).sum() / 2, abs=1e-15)
+
+
+def test_of_several_proved_equilibria_none_is_the_one_to_be_near(clones):
+    proved = claim(judge(mg.solve(clones, until=1e-10)), "exact_equilibrium")
+    assert proved.verdict is Verdict.CONFIRMED
+    assert proved.measured is None
+    assert "one of infinitely many" in proved.detail
+
+
+@pytest.mark.parametrize("made", [lambda: mg.games.random(n=101), lambda: mg.MatrixGame(np.zeros((2, 3)))])
+def test_proofs_are_not_attempted_of_large_or_empty_games(made):
+    large = made()
+    start = np.concatenate([np.arange(1.0, size + 1) / np.arange(1.0, size + 1).sum() for size in large.blocks])
+    assert claim(judge(mg.solve(large, steps=20, start=start)), "exact_equilibrium").verdict is Verdict.NOT_APPLICABLE
+
+
+def test_the_exact_gap_is_refuted_just_below_it(game):
+    trace = mg.solve(game, until=1e-10)
+    exact = mg.exact_gap(game, trace.policy)
+    assert claim(judge(trace, float(exact) * (1 + 1e-15)), "exact_gap").verdict is Verdict.CONFIRMED
+    assert claim(judge(trace, float(exact) * (1 - 1e-15)), "exact_gap").verdict is Verdict.REFUTED

@@ -17,6 +17,7 @@ import pytest
 import mmd_games as mg
 from mmd_games import cli, report
 from mmd_games.cli import main
+from mmd_games.equilibria import equilibrium_certificate, write_certificate
 from mmd_games.loop import progress
 
 ASYMMETRIC = "rock_paper_scissors:wins=0.9/0.8/0.9"
@@ -43,7 +44,11 @@ def call(capsys, tmp_path, monkeypatch):
     ("arguments", "status", "word"),
     [
         ([ASYMMETRIC], 0, "CONFIRMED"),
-        ([ASYMMETRIC, "--algorithm", "mwu", "--start", "0.5/0.3/0.2", "--steps", "20000"], 1, "REFUTED: The last iterate stalled or cycles"),
+        (
+            [ASYMMETRIC, "--algorithm", "mwu", "--start", "0.5/0.3/0.2", "--steps", "20000"],
+            1,
+            "REFUTED: The last iterate does not converge with these settings",
+        ),
         ([ASYMMETRIC, "--algorithm", "mmd", "--steps", "5000"], 1, "REFUTED: The last iterate stalled at the equilibrium regularised"),
         ([ASYMMETRIC, "--steps", "100"], 3, "INCONCLUSIVE"),
         (["generalised_rps:n=5", "--steps", "200", "--start", "uniform"], 3, "INCONCLUSIVE: The start already is an equilibrium"),
@@ -90,9 +95,10 @@ def test_json_stands_alone_on_standard_output(call, arguments, key):
 def test_verify_writes_a_whole_directory(call, tmp_path):
     status, _, err = call("verify", ASYMMETRIC, "--out", "run/deep")
     assert status == 0
-    assert sorted(path.name for path in (tmp_path / "run/deep").iterdir()) == ["gap.png", "report.json", "report.txt", "trace.npz"]
+    assert sorted(path.name for path in (tmp_path / "run/deep").iterdir()) == sorted(report.FILES)
     assert (tmp_path / "run/deep/gap.png").read_bytes().startswith(b"\x89PNG")
-    assert "run/deep" in err
+    assert (tmp_path / "run/deep/report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert err == "Wrote report.txt, report.json, report.html, trace.npz and gap.png to run/deep.\n"
 
 
 def test_compare_draws_five_algorithms_on_one_plot(call, tmp_path):
@@ -256,7 +262,7 @@ def test_lists_comparisons_and_suites_are_json_too(call, tmp_path):
         assert len(strict_json(out)) == count
     content = strict_json(call("compare", ASYMMETRIC, "--products", 300, "--json")[1])
     assert content["schema"] == report.COMPARISON_SCHEMA
-    assert [result["algorithm"].partition(":")[0] for result in content["results"]] == list(cli.COMPARED)
+    assert [result["algorithm"].partition(":")[0] for result in content["results"]] == list(cli.compare.COMPARED)
     assert content == strict_json((tmp_path / "compare/compare.json").read_text())
     (tmp_path / "tiny.toml").write_text(TINY)
     status, out, err = call("bench", "tiny.toml", "--json")
@@ -289,11 +295,82 @@ def test_the_four_files_agree_and_a_second_run_replaces_them(call, tmp_path):
     assert strict_json((tmp_path / "run/report.json").read_text())["verdict"] == "inconclusive"
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [ASYMMETRIC],
+        ["generalised_rps:n=5", "--steps", "2000"],
+        [ASYMMETRIC, "--algorithm", "mmd", "--steps", "300", "--start", "0.5/0.3/0.2", "--tolerance", "1e-5"],
+        ["odd name.csv", "--symmetrise", "--steps", "300", "--feedback", "sampled:opponents=4,seed=2"],
+        ["odd name.csv", "--payoffs", "--steps", "300"],
+    ],
+)
+def test_the_command_in_a_report_makes_the_report_again(call, tmp_path, arguments):
+    (tmp_path / "odd name.csv").write_text("0.5,0.7,0.2\n0.4,0.5,0.6\n0.8,0.4,0.5\n")
+    first = strict_json(call("verify", *arguments, "--json")[1])
+    command = shlex.split(first["reproduce"])
+    assert command[:2] == ["mmd-games", "verify"]
+    again = strict_json(call(*command[1:], "--json")[1])
+    assert again == first
+    # As it is printed, with lines broken for a shell.
+    text = call("verify", *arguments)[1].partition("To make this report again\n")[2]
+    printed = " ".join(line.strip().removesuffix(" \\") for line in text.splitlines()[:-1])
+    assert printed == first["reproduce"]
+
+
+def test_the_commands_in_a_comparison_make_its_reports(call):
+    for result in strict_json(call("compare", ASYMMETRIC, "--products", 300, "--algorithm", "omwu", "--algorithm", "extragradient", "--json")[1])["results"]:
+        again = strict_json(call(*shlex.split(result["reproduce"])[1:], "--json")[1])
+        assert again == result
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "kind"),
+    [
+        ([ASYMMETRIC], 0, "linear"),
+        ([ASYMMETRIC, "--algorithm", "mwu"], 1, "diverges"),
+        ([ASYMMETRIC, "--algorithm", "mpo:refresh_every=2"], 1, "diverges"),
+        ([ASYMMETRIC, "--algorithm", "nash_md"], 3, "declined"),
+        (["wins.csv", "--symmetrise", "--algorithm", "omwu"], 0, "linear"),
+        (["ties.csv"], 3, "declined"),
+    ],
+)
+def test_predict_says_what_theory_says(call, tmp_path, arguments, status, kind):
+    (tmp_path / "wins.csv").write_text("0.5,0.7,0.2\n0.4,0.5,0.6\n0.8,0.4,0.5\n")
+    (tmp_path / "ties.csv").write_text("0.5,0.5\n0.5,0.5\n")
+    found, out, err = call("predict", *arguments, "--json")
+    content = strict_json(out)
+    assert (found, content["kind"], err) == (status, kind, "")
+    found, out, _ = call("predict", *arguments)
+    assert found == status
+    assert content["algorithm"] in out
+    assert (content["declined"] or content["detail"]) in out
+    assert all(sentence in out for sentence in content["assumptions"])
+
+
+def test_predict_agrees_with_the_report(call):
+    predicted = strict_json(call("predict", ASYMMETRIC, "--json")[1])
+    assert strict_json(call("verify", ASYMMETRIC, "--json")[1])["prediction"] == predicted
+
+
+def test_bad_predictions_are_one_sentence(call):
+    for arguments, word in (
+        (["rps", "--algorithm", "mpoo"], "did you mean 'mpo'?"),
+        (["rps", "--payoffs"], "--payoffs"),
+        (["missing.csv"], "no such file"),
+    ):
+        status, out, err = call("predict", *arguments)
+        assert (status, out) == (2, "")
+        assert word in err
+        assert len(err.splitlines()) == 1
+
+
 def test_compare_puts_all_on_one_plot_and_spends_one_budget(call, monkeypatch):
-    drawn, plot = [], report.plots.plot_gaps
-    monkeypatch.setattr(report.plots, "plot_gaps", lambda *given, **options: drawn.append(plot(*given, **options)) or drawn[-1])
+    drawn, plot = [], mg.plots.plot_gaps
+    monkeypatch.setattr(mg.plots, "plot_gaps", lambda *given, **options: drawn.append(plot(*given, **options)) or drawn[-1])
     content = strict_json(call("compare", ASYMMETRIC, "--products", 100, "--json")[1])
-    assert [[text.get_text() for text in ax.get_legend().get_texts()] for ax in drawn] == [list(cli.COMPARED)]
+    legends = [[text.get_text() for text in ax.get_legend().get_texts()] for ax in drawn]
+    assert [[name for name in names if name != "predicted"] for names in legends] == [list(cli.compare.COMPARED)]
     steps = {result["algorithm"].partition(":")[0]: (result["steps"], result["products"]) for result in content["results"]}
     assert steps == dict.fromkeys(("mpo", "mmd", "omwu", "mwu"), (100, 100)) | {"extragradient": (50, 100)}
 
@@ -356,7 +433,7 @@ def test_interrupted_runs_report_what_they_have(call, monkeypatch):
         if step == 200:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(cli, "StderrProgress", lambda: press)
+    monkeypatch.setattr(cli.playing, "StderrProgress", lambda: press)
     status, out, _ = call("verify", ASYMMETRIC, "--json")
     content = strict_json(out)
     assert (status, content["stopped"]) == (130, "interrupted")
@@ -369,7 +446,7 @@ def test_an_interrupt_outside_the_loop(call, monkeypatch):
     def interrupted(*given, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "nash", interrupted)
+    monkeypatch.setattr(cli.nash, "nash", interrupted)
     assert call("nash", ASYMMETRIC) == (130, "", "mmd-games: interrupted.\n")
 
 
@@ -398,7 +475,7 @@ def test_nash_by_double_oracle_says_what_it_considered(call):
 
 
 def test_help_and_lists(call):
-    commands = ("verify", "compare", "nash", "games", "algorithms", "bench")
+    commands = ("verify", "compare", "predict", "nash", "games", "algorithms", "bench")
     for arguments in ([], ["--help"], *([command, "--help"] for command in commands)):
         status, out, err = call(*arguments)
         assert (status, err) == (0, "")
@@ -414,7 +491,7 @@ COMMANDS = [line.partition("#")[0].strip() for line in re.findall(r"^mmd-games .
 
 
 def test_the_readme_shows_every_command():
-    assert {shlex.split(line)[1] for line in COMMANDS} == {"verify", "compare", "nash", "games", "algorithms", "bench"}
+    assert {shlex.split(line)[1] for line in COMMANDS} == {name for name in cli.app.app if not name.startswith("-")}
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -422,11 +499,15 @@ def test_the_commands_of_the_readme_run(tmp_path, line):
     (tmp_path / "wins.csv").write_text("0.5,0.9,0.2\n0.1,0.5,0.9\n0.8,0.1,0.5\n")
     (tmp_path / "mypackage").mkdir()
     (tmp_path / "mypackage/mine.py").write_text("from mmd_games import Extragradient as MyMethod\n")
+    game = mg.read_game(tmp_path / "wins.csv")
+    mg.solve(game, steps=50).save(tmp_path / "trace.npz")
+    write_certificate(equilibrium_certificate(mg.nash(game, method="exact"), game), tmp_path / "proof.json")
+    cli.main(["nash", str(tmp_path / "wins.csv"), "--method", "exact", "--certificate", str(tmp_path / "proof.json")])
     (tmp_path / "benchmarks/suites").mkdir(parents=True)
     for path in (ROOT / "benchmarks/suites").glob("*.toml"):
         (tmp_path / "benchmarks/suites" / path.name).write_text(TINY)
     arguments = shlex.split(line)[1:]
-    budget = {"verify": ["--steps", "2000"], "compare": ["--products", "300"]}.get(arguments[0], [])
+    budget = {"verify": [] if "--trace" in arguments else ["--steps", "2000"], "compare": ["--products", "300"]}.get(arguments[0], [])
     done = process(*arguments, *budget, cwd=tmp_path)
     assert done.returncode in (0, 1, 3), done.stderr
     assert done.stdout
@@ -443,3 +524,20 @@ def test_what_the_notebook_says():
     assert mwu.average_gaps[-1] < 0.02 < mwu.gaps[-1]
     assert np.exp(mwu.log_policies[-30:]).min() < 0.01  # at the edge of the simplex
     assert mg.plots.plot_gaps(runs).get_xscale() == "linear"  # where a linear rate is a straight line
+
+
+def test_the_exact_gap_of_a_run_can_be_certified_and_checked(tmp_path, capsys):
+    proof = tmp_path / "gap.json"
+    assert cli.main(["verify", "rps", "--start", "0.5/0.3/0.2", "--certificate", str(proof)]) == 0
+    assert cli.main(["check-certificate", str(proof)]) == 0
+    assert "duality gap" in capsys.readouterr().out
+    text = proof.read_text(encoding="ascii")
+    digit = next(place for place in range(text.index('"gap"', text.index("policies")), len(text)) if text[place].isdigit())
+    proof.write_text(text[:digit] + str((int(text[digit]) + 1) % 10) + text[digit + 1 :], encoding="ascii")
+    assert cli.main(["check-certificate", str(proof)]) == 1
+
+
+def test_no_certificate_is_written_where_the_gap_cannot_be_exact(tmp_path, capsys):
+    assert cli.main(["verify", "low_rank:n=5000", "--steps", "3", "--certificate", str(tmp_path / "gap.json")]) == 2
+    assert not list(tmp_path.iterdir())
+    assert capsys.readouterr().err.count("mmd-games:") == 1

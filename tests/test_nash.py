@@ -331,7 +331,7 @@ def test_text_lists_what_is_played_largest_first():
 def test_json_says_all_and_comes_back(game):
     equilibrium = nash(game)
     document = json.loads(json.dumps(equilibrium.to_dict(), allow_nan=False))
-    assert document["schema"] == "mmd_games.nash/2"
+    assert document["schema"] == "mmd_games.nash/3"
     assert document["policy"] == equilibrium.policy.tolist()
     assert document["support"] == list(equilibrium.support)
     assert document["probabilities"] == [equilibrium.policy[action] for action in equilibrium.support]

@@ -19,7 +19,21 @@ MODULES = sorted((ROOT / "mmd_games").rglob("*.py"))
 
 def test_importing_loads_nothing_heavy():
     """SciPy, matplotlib and the rest are imported where they are used, so start-up costs little more than NumPy's."""
-    heavy = ["torch", "pyspiel", "open_spiel", "numba", "matplotlib", "scipy.optimize", "scipy.stats", "rich", "cyclopts", "joblib", "pandas", "hypothesis"]
+    heavy = [
+        "torch",
+        "pyspiel",
+        "open_spiel",
+        "numba",
+        "matplotlib",
+        "scipy.optimize",
+        "scipy.stats",
+        "rich",
+        "cyclopts",
+        "joblib",
+        "pandas",
+        "hypothesis",
+        "jinja2",
+    ]
     code = f"import sys, mmd_games; print([name for name in {heavy!r} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
 import mmd_games as mg
 from mmd_games import plots
+from mmd_games.plots.style import MOST_POINTS, thinned
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +153,85 @@ def test_zeros_inside_a_run_are_holes_and_no_warning(runs, tmp_path):
     plots.save(plots.plot_gaps([trace, mixed, runs[0]]), tmp_path / "holes.png")
     assert [text.get_text() for text in plots.plot_gaps([trace]).texts] == ["every gap is zero"]
     assert len(plots.plot_gaps([mixed]).texts) == 0
+
+
+def test_the_predicted_slope_runs_through_the_middle_of_its_window(runs):
+    mpo, eg = runs[0], runs[3]
+    for against in ("products", "iterations"):
+        ax = plots.plot_gaps([mpo, eg, mpo], predicted=[(0.97, (100, 300)), (0.95, (20, 200)), None], average=False, against=against)
+        assert len(ax.lines) == 5
+        for line, trace, factor, first, last in zip(ax.lines[3:], (mpo, eg), (0.97, 0.95), (100, 20), (300, 200), strict=True):
+            inside = (trace.iterations >= first) & (trace.iterations <= last)
+            (x0, x1), (y0, y1) = line.get_data()
+            ends = trace.iterations[inside][[0, -1]]
+            np.testing.assert_allclose([x0, x1], (2 * ends if trace is eg and against == "products" else ends))
+            assert np.log(y1 / y0) == pytest.approx((ends[1] - ends[0]) * np.log(factor), rel=1e-12)
+            heights = np.log(y0) + (trace.iterations[inside] - ends[0]) * np.log(factor)
+            assert np.mean(np.log(trace.gaps[inside]) - heights) == pytest.approx(0, abs=1e-12)
+        # One entry stands for all.
+        assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mpo (1)", "extragradient", "mpo (2)", "predicted"]
+    assert len(plots.plot_gaps([mpo], predicted=[(0.0, (0, 400))], average=False).lines) == 1  # underflowed: there is no line to draw
+    assert len(plots.plot_gaps([mpo], predicted=[(0.9, (9000, 9999))], average=False).lines) == 1  # nor where nothing was recorded
+    touching = mg.Trace.from_policies(mpo.game, mpo.log_policies[:4])
+    object.__setattr__(touching, "gaps", np.array([0.4, 0.0, 0.1, 0.05]))
+    line = plots.plot_gaps([touching], predicted=[(0.5, (0, 3))], average=False).lines[1]
+    np.testing.assert_allclose(line.get_ydata(), [0.4, 0.05])  # a zero has no place on a logarithmic axis
+    with pytest.raises(ValueError, match="zip"):
+        plots.plot_gaps([mpo, eg], predicted=[None])
+
+
+def test_long_lines_are_thinned_and_keep_every_peak():
+    steps = np.arange(50_000)
+    gaps = np.exp(-steps / 10_000)
+    gaps[31_234], gaps[40_001], gaps[17], gaps[20_000:20_200] = 5.0, 1e-9, 0.0, 0.0
+    x, y = thinned(steps, np.where(gaps > 0, gaps, np.nan))
+    assert len(x) <= MOST_POINTS
+    assert np.all(np.diff(x) > 0)
+    assert {0, 31_234, 40_001, 49_999} <= set(x.tolist())
+    assert np.isnan(y[(x >= 20_050) & (x < 20_150)]).all()
+    np.testing.assert_array_equal(y[~np.isnan(y)], gaps[x][~np.isnan(y)])
+    flat = thinned(steps, np.ones(50_000))[0]
+    assert (flat[0], flat[-1]) == (0, 49_999)
+    for given in (steps[:MOST_POINTS], steps[:1]):
+        np.testing.assert_array_equal(thinned(given, given)[0], given)
+
+
+def test_policies_are_drawn_for_the_actions_that_were_likely():
+    game = mg.MatrixGame(np.eye(5), [f"row {i}" for i in range(5)], [f"column {i}" for i in range(5)])
+    policies = np.full((40, 10), 0.1)
+    policies[:, 3], policies[:, [0, 1, 2, 4]] = 0.6, 0.1
+    policies[20, 7], policies[20, [5, 6, 8, 9]] = 0.8, 0.05
+    policies[:20, 5:] = policies[21:, 5:] = 0.2
+    ax = plots.plot_policies(mg.Trace.from_policies(game, np.log(policies)))
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert len(names) == len(ax.lines) == 7
+    assert {"player 1, row 3", "player 2, column 2"} <= set(names)
+    line = ax.lines[names.index("player 2, column 2")]
+    np.testing.assert_allclose(line.get_ydata(), policies[:, 7])
+    assert "7 of 10 actions" in ax.get_title()
+    alone = plots.plot_policies(mg.solve(mg.games.cycle(n=5), steps=20))
+    assert [text.get_text() for text in alone.get_legend().get_texts()] == [f"action {i}" for i in range(1, 6)]
+
+
+def test_svg_is_text_that_is_the_same_each_time(runs):
+    first, second = (plots.to_svg(plots.plot_gaps(runs[:2])) for _ in range(2))
+    assert first == second
+    assert first.startswith("<?xml")
+    assert "<metadata>" not in first
+    assert "<text" not in first  # outlines: no font is needed
+
+
+@pytest.mark.parametrize("name", ["w" * 5000, "\x1b[2J\x00 \udcff\n", "\u202eabc"])
+def test_names_that_fit_no_figure_are_cut_and_made_visible(name):
+    game = mg.PreferenceGame(mg.games.random(n=3).preference, labels=[f"{i}{name}" for i in range(3)], name=name)
+    trace = mg.solve(game, steps=10)
+    for ax in (plots.plot_gaps([trace], labels=[name]), plots.plot_policies(trace), plots.plot_simplex(trace, labels=[name]), plots.plot_payoffs(game)):
+        picture = plots.to_svg(ax)
+        picture.encode("utf-8")
+        width, height = (float(re.search(rf' {side}="([0-9.]+)pt"', picture)[1]) for side in ("width", "height"))
+        assert max(width, height) < 1500
+        words = [text.get_text() for text in ax.figure.findobj(Text)]
+        assert all(word.replace("\n", "").isprintable() or "\u200b" in word for word in words)
 
 
 HOSTILE = ["[red]<b>", "$\\foo$ {", "日本語 $x$"]

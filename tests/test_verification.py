@@ -10,7 +10,7 @@ import pytest
 import mmd_games as mg
 from mmd_games.loop import default_start, random_start
 from mmd_games.verification import Headline, Question, Verdict
-from mmd_games.verification.bounds.inequalities import check_contraction
+from mmd_games.verification.bounds import check_contraction
 
 ASYMMETRIC = (0.9, 0.8, 0.9)
 
@@ -37,12 +37,12 @@ def test_linear_methods_are_confirmed(game, spec):
 @pytest.mark.parametrize(
     ("spec", "headlines"),
     [
-        ("mwu", {Headline.DIVERGED, Headline.STALLED}),
+        ("mwu", {Headline.UNSTABLE}),
         ("mmd", {Headline.REGULARISED}),
         ("pu", {Headline.REGULARISED}),
         ("nash_md:step_size=0.2", {Headline.STALLED}),
         ("mmd:magnet=annealed", {Headline.SUBLINEAR}),
-        ("mpo:magnet_strength=0.3,step_size=0.3,refresh_every=1", {Headline.DIVERGED, Headline.STALLED}),
+        ("mpo:magnet_strength=0.3,step_size=0.3,refresh_every=1", {Headline.UNSTABLE}),
     ],
 )
 def test_controls_are_refuted_with_the_right_reason(game, spec, headlines):
@@ -100,8 +100,7 @@ def test_a_power_law_that_reaches_the_tolerance_is_not_a_line(game):
 def test_slow_is_not_called_stalled(name, steps):
     """A proximal method whose gap does not fall yet still comes closer in KL (Fejér): that must stay open."""
     report = mg.verify(run(mg.games.from_spec(name), "mpo", steps=steps))
-    assert report.convergence.kind in ("stalled", "diverging")
-    assert report.headline is Headline.SLOW
+    assert report.headline in (Headline.SLOW, Headline.FALLING)
     assert report.exit_status == 3
 
 

@@ -10,7 +10,7 @@ LONGEST = 20
 """Actions listed for each player before the rest is only counted."""
 
 
-def list_policy(policy: np.ndarray, blocks: Blocks, labels: tuple[tuple[str, ...], ...] | None) -> str:
+def list_policy(policy: np.ndarray, blocks: Blocks, labels: tuple[tuple[str, ...], ...] | None, fractions: tuple[str, ...] | None = None) -> str:
     """The actions of positive probability, a line each, largest first; rows and columns without labels are counted from 1.
 
     Parameters
@@ -19,6 +19,8 @@ def list_policy(policy: np.ndarray, blocks: Blocks, labels: tuple[tuple[str, ...
     blocks : tuple of int
     labels : tuple of tuple of str, or None
         Names of the actions, a tuple a block.
+    fractions : tuple of str, optional
+        What is written instead of each action's probability; empty where that stays as it is.
     """
     lines = []
     for block, part in enumerate(block_slices(blocks)):
@@ -29,7 +31,8 @@ def list_policy(policy: np.ndarray, blocks: Blocks, labels: tuple[tuple[str, ...
         played = [int(action) for action in np.argsort(-chances, kind="stable") if chances[action] > 0]
         for action in played[:LONGEST]:
             name = f"{kind} {action + 1}" if labels is None else labels[block][action]
-            lines.append(f"  {chances[action]:12.6g}  {name}")
+            exact = "" if fractions is None else fractions[part.start + action]
+            lines.append(f"  {exact or format(chances[action], '.6g'):>12}  {name}")
         if len(played) > LONGEST:
             rest = played[LONGEST:]
             lines.append(f"  {float(np.sum(chances[rest])):12.6g}  on {len(rest)} more")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mmd_games.arrays import Blocks
 from mmd_games.equilibria.listing import list_policy
+
+if TYPE_CHECKING:
+    from mmd_games.equilibria.exact.proof import ExactEquilibrium
 
 LARGEST_LISTED = 10_000
 """Up to so many actions, JSON holds the probability and the slack of each; beyond it, of the support alone."""
@@ -45,13 +48,15 @@ class NashEquilibrium:
     tolerance : float
         The gap asked for, in the game's units.
     converged : bool
-        ``gap + gap_error <= tolerance``.
+        ``gap + gap_error <= tolerance``; of the method "exact", also that there is a proof.
     scale : float
         L, half the range of the game's payoffs, or a bound on it.
     blocks, labels, game, units
         The game's sizes, names of actions, name and units.
     notes : tuple of str
         What happened on the way that a reader must know.
+    proof : ExactEquilibrium, or None
+        The equilibrium in rational numbers, of which ``policy`` is the rounding, and what is proved of it; of the method "exact" alone.
     """
 
     policy: np.ndarray
@@ -71,6 +76,7 @@ class NashEquilibrium:
     game: str
     units: str
     notes: tuple[str, ...] = ()
+    proof: ExactEquilibrium | None = None
 
     @cached_property
     def support(self) -> tuple[int, ...]:
@@ -81,13 +87,15 @@ class NashEquilibrium:
         return f"<NashEquilibrium of {self.game}: {len(self.support):,} of {len(self.policy):,} actions, gap {self.gap:.3g} ± {self.gap_error:.1g}>"
 
     def __str__(self) -> str:
-        state = "" if self.converged else f"\n  NOT CONVERGED: the gap is above the tolerance {self.tolerance:.3g}; this is the best point found"
+        missed = f"the gap is above the tolerance {self.tolerance:.3g}" if self.gap + self.gap_error > self.tolerance else "nothing is proved"
+        state = "" if self.converged else f"\n  NOT CONVERGED: {missed}; this is the best point found"
+        proved, fractions = ("", None) if self.proof is None else (f"\n  {self.proof}", self.proof.short_fractions())
         notes = "".join(f"\n  note: {note}" for note in self.notes)
         steps = f", {self.iterations} iterations" if self.iterations else ""
         return (
             f"Nash equilibrium of {self.game} ({self.method}, {self.selection}{steps}): value {self.value:.9g}, "
             f"{len(self.support)} of {sum(self.blocks)} actions played, duality gap {self.gap:.3g} ± {self.gap_error:.1g} "
-            f"({self.units}, L = {self.scale:.6g}){state}{notes}\n{list_policy(self.policy, self.blocks, self.labels)}"
+            f"({self.units}, L = {self.scale:.6g}){state}{proved}{notes}\n{list_policy(self.policy, self.blocks, self.labels, fractions)}"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -97,7 +105,7 @@ class NashEquilibrium:
         """
         listed = len(self.policy) <= LARGEST_LISTED
         return {
-            "schema": "mmd_games.nash/2",
+            "schema": "mmd_games.nash/3",
             "game": self.game,
             "units": self.units,
             "blocks": list(self.blocks),
@@ -118,4 +126,5 @@ class NashEquilibrium:
             "policy": self.policy.tolist() if listed else None,
             "slack": self.slack.tolist() if listed else None,
             "notes": list(self.notes),
+            "proof": None if self.proof is None else self.proof.to_dict(),
         }

@@ -10,6 +10,7 @@ import numpy as np
 from mmd_games.arrays import Array, log_normalise, require_memory, uniform_log_policy
 from mmd_games.equilibria.certificate import certify, resolve_tolerance
 from mmd_games.equilibria.entropy import nearest_equilibrium
+from mmd_games.equilibria.exact.rounding import exact_nash, require_exact_size
 from mmd_games.equilibria.nash_equilibrium import NashEquilibrium
 from mmd_games.equilibria.scaling import unit_matrix
 from mmd_games.equilibria.solvers import double_oracle, interior_point, lp
@@ -18,7 +19,7 @@ from mmd_games.errors import InputError, unknown
 from mmd_games.games.game import Game, check_policy
 from mmd_games.games.table_game import TableGame
 
-METHODS = ("auto", "interior_point", "lp", "double_oracle")
+METHODS = ("auto", "interior_point", "lp", "double_oracle", "exact")
 SELECTIONS = ("maximum_entropy",)
 LARGEST_WHOLE = 2000
 """Up to so many actions a game without a table is solved whole; beyond it by double oracle."""
@@ -44,14 +45,15 @@ def nash(
 
     Which solver: "interior_point" returns an equilibrium of largest support, for symmetric and matrix games of up to some thousand actions, and is the fastest of
     the three; "double_oracle" is for symmetric games of any size in which few actions are played; "lp" (HiGHS) shares nothing with the other two and is
-    their oracle: it returns a vertex, an equilibrium of small support. "auto" takes the double oracle for games without a table of more than 2,000 actions (and up to 8,000 the interior point, where that does not
+    their oracle: it returns a vertex, an equilibrium of small support; "exact" solves the game once more in rationals, the float64 table as it stands, and proves that it is an equilibrium, whether of largest support,
+    and whether the only one (see :class:`ExactEquilibrium`), for up to 1,000 actions a player. "auto" takes the double oracle for games without a table of more than 2,000 actions (and up to 8,000 the interior point, where that does not
     converge), the interior point for all others, and the linear program where that does not converge in a game of up to 1,000; the result says which.
 
     Parameters
     ----------
     game : Game
         One game, not a stack.
-    method : {"auto", "interior_point", "lp", "double_oracle"}
+    method : {"auto", "interior_point", "lp", "double_oracle", "exact"}
     tolerance : float, optional
         The duality gap asked for, in the game's units; 1e-9 L by default, or what floating point can certify where that is more.
     select : {"maximum_entropy"}, optional
@@ -91,6 +93,8 @@ def nash(
     near = _warm(game, warm_start)
     aim = resolve_tolerance(game, tolerance)
 
+    if used == "exact":
+        return exact_nash(game, nash(game, tolerance=tolerance, warm_start=near), aim)
     if float(game.scale) == 0:
         return certify(game, np.exp(log_start), aim, method=used, selection="every policy is an equilibrium")
     if used == "double_oracle":
@@ -156,6 +160,8 @@ def _choose(game: Game, method: str, select: str | None) -> str:
     if method == "auto":
         large = not isinstance(game, TableGame) and game.actions > LARGEST_WHOLE and select is None
         return "double_oracle" if large else "interior_point"
+    if method == "exact":
+        require_exact_size(game)
     if method == "double_oracle" and not symmetric:
         raise InputError(f"Double oracle is for symmetric games; {game.name} has two different players (interior_point, or lp).")
     if select is not None and method != "interior_point":

@@ -18,6 +18,7 @@ from mmd_games.arrays import Array, log_normalise
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, check_policy
 from mmd_games.games.saving import from_arrays, to_arrays
+from mmd_games.loop.consistency import require_consistent
 
 SCHEMA = "mmd_games.trace/1"
 
@@ -221,7 +222,7 @@ class Trace:
         Raises
         ------
         InputError
-            When the file is missing, or is not a saved trace.
+            When the file is missing, is not a saved trace, or holds one that does not fit together, such as gaps that are not finite.
         """
         try:
             with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
@@ -234,14 +235,16 @@ class Trace:
                 **{name: arrays.pop(f"stage_{name}") for name in ("iterations", "log_magnets", "magnet_strengths", "step_sizes")}, steady=meta["steady"]
             )
             algorithm = _algorithm(meta["algorithm"]) if meta["own"] else meta["algorithm"]
-            return cls(game=game, algorithm=algorithm, stages=stages, feedback=meta["feedback"], stopped=meta["stopped"], **arrays)
+            trace = cls(game=game, algorithm=algorithm, stages=stages, feedback=meta["feedback"], stopped=meta["stopped"], **arrays)
+            require_consistent(trace)
+            return trace
         except FileNotFoundError:
             raise InputError(f"{path}: no such file.") from None
         except (OSError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
             raise InputError(f"{path}: not a saved trace ({error}).") from None
         except ValueError as error:
             if isinstance(error, InputError):
-                raise
+                raise InputError(str(error) if str(path) in str(error) else f"{path}: not a saved trace: {error}") from None
             raise InputError(f"{path}: not a saved trace ({error}).") from None
 
 

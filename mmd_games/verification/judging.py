@@ -8,12 +8,13 @@ from mmd_games.equilibria import NashEquilibrium, nash
 from mmd_games.errors import InputError, require_positive
 from mmd_games.games.game import Game
 from mmd_games.loop.trace import Trace
-from mmd_games.verification.bounds import check_contraction, check_plateau, check_record, gap_rounding
+from mmd_games.verification.bounds import check_bounds, gap_rounding
 from mmd_games.verification.claims import allowed_distance, claim_distance, claim_gap, claim_rate, claim_rest, default_tolerance
 from mmd_games.verification.headline import headline_of
 from mmd_games.verification.limits import claim_projection, claim_support
 from mmd_games.verification.measured import Convergence, Kind, classify_convergence
-from mmd_games.verification.proofs import claim_exact_gap
+from mmd_games.verification.predicted import RatePrediction, check_rate, prediction_for
+from mmd_games.verification.proofs import claim_exact_equilibrium, claim_exact_gap
 from mmd_games.verification.verdicts import Claim, Headline, Question, Verdict
 
 FEWEST_ROWS = 3
@@ -35,6 +36,8 @@ class Judgement:
         Computed independently of the run.
     convergence : Convergence
         What the recorded gaps say.
+    prediction : RatePrediction
+        What theory says of the run at the equilibrium nearest to its last iterate.
     """
 
     headline: Headline
@@ -42,6 +45,7 @@ class Judgement:
     tolerance: float
     reference: NashEquilibrium
     convergence: Convergence
+    prediction: RatePrediction
 
 
 def judge(trace: Trace, tolerance: float | None = None) -> Judgement:
@@ -63,22 +67,23 @@ def judge(trace: Trace, tolerance: float | None = None) -> Judgement:
     convergence = _convergence(trace, tolerance)
     reference, allowed = nash(game), allowed_distance(game, tolerance)
     gap, distance = claim_gap(trace, tolerance), claim_distance(trace, reference, allowed)
+    prediction = prediction_for(trace, reference=reference)
     reached = gap.verdict is Verdict.CONFIRMED and distance.verdict is Verdict.CONFIRMED
     made = [
         claim_rest(trace, convergence, allowed),
         gap,
         distance,
         claim_support(trace, reference, allowed) if reached else None,
-        claim_projection(trace, reference, allowed, reached),
+        claim_projection(trace, reference, allowed, reached) if prediction.zero_modes else None,
         claim_rate(trace, convergence),
+        check_rate(trace, prediction),
         claim_exact_gap(trace, tolerance),
-        check_contraction(trace),
-        check_plateau(trace),
-        check_record(trace),
+        claim_exact_equilibrium(trace, reference),
+        *check_bounds(trace, reference),
     ]
     order = list(Question)
     claims = tuple(sorted((claim for claim in made if claim is not None), key=lambda claim: order.index(claim.question)))
-    return Judgement(headline_of(trace, claims, convergence, tolerance, reference), claims, tolerance, reference, convergence)
+    return Judgement(headline_of(trace, claims, convergence, tolerance, reference), claims, tolerance, reference, convergence, prediction)
 
 
 def _convergence(trace: Trace, tolerance: float) -> Convergence:

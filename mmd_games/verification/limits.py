@@ -41,17 +41,16 @@ def claim_support(trace: Trace, reference: NashEquilibrium, allowed: float) -> C
     half = int(np.searchsorted(trace.policy_iterations, 0.5 * trace.steps))
     faint = now <= allowed
     gone = faint & (trace.log_policy[support] < trace.log_policies[half][support] - np.log(VANISHES))
-    numbers = {"predicted": float(len(support)), "measured": float(np.count_nonzero(~gone))}
+    predicted, measured = float(len(support)), float(np.count_nonzero(~gone))
+    detail, verdict = (
+        f"of {len(reference.policy):,} actions; the support of the reference is proven to be the largest, its margin is {reference.margin:.1g} L.",
+        Verdict.CONFIRMED,
+    )
     if np.any(gone):
-        names = _names(trace, support[gone])
-        return Claim(
-            "support", statement, **numbers, verdict=Verdict.REFUTED, detail=f"{names} vanished, which an equilibrium plays.", question=Question.EQUILIBRIUM
-        )
-    if np.any(faint):
-        detail = f"{_names(trace, support[faint])}: below {allowed:.1e}, which this tolerance cannot tell from zero."
-        return Claim("support", statement, **numbers, verdict=Verdict.INCONCLUSIVE, detail=detail, question=Question.EQUILIBRIUM)
-    detail = f"of {len(reference.policy):,} actions; the support of the reference is proven to be the largest, its margin is {reference.margin:.1g} L."
-    return Claim("support", statement, **numbers, verdict=Verdict.CONFIRMED, detail=detail, question=Question.EQUILIBRIUM)
+        detail, verdict = f"{_names(trace, support[gone])} vanished, which an equilibrium plays.", Verdict.REFUTED
+    elif np.any(faint):
+        detail, verdict = f"{_names(trace, support[faint])}: below {allowed:.1e}, which this tolerance cannot tell from zero.", Verdict.INCONCLUSIVE
+    return Claim("support", statement, predicted, measured, verdict, detail, question=Question.EQUILIBRIUM)
 
 
 def claim_projection(trace: Trace, reference: NashEquilibrium, allowed: float, reached: bool) -> Claim | None:
@@ -71,7 +70,7 @@ def claim_projection(trace: Trace, reference: NashEquilibrium, allowed: float, r
         target = nash(trace.game, select="maximum_entropy", start=start)
     except InputError:  # larger than this machine's memory
         return None
-    if target.selection != "maximum entropy" or _is_alone(trace, reference, target):
+    if target.selection != "maximum entropy":
         return None
     statement = "The limit is the equilibrium nearest to the start in KL, as theory predicts where an equilibrium of full support exists (total variation)"
     measured = float(total_variation(trace.policy, target.policy, trace.game.blocks))
@@ -79,11 +78,6 @@ def claim_projection(trace: Trace, reference: NashEquilibrium, allowed: float, r
     verdict = Verdict.CONFIRMED if there else Verdict.REFUTED if reached else Verdict.INCONCLUSIVE
     detail = f"allowed √(tolerance/L) = {allowed:.1e}" + ("." if there or reached else "; the run has not come to an equilibrium yet.")
     return Claim("projection", statement, 0.0, measured, verdict, detail, question=Question.EQUILIBRIUM)
-
-
-def _is_alone(trace: Trace, reference: NashEquilibrium, target: NashEquilibrium) -> bool:
-    """Whether two equilibria selected in different ways are the same, to rounding: then there is, for all that is known, only one."""
-    return float(total_variation(reference.policy, target.policy, trace.game.blocks)) <= 1e-9
 
 
 def _names(trace: Trace, actions: np.ndarray) -> str:

@@ -1,7 +1,12 @@
-"""What is proved of a run, in rational arithmetic: floats are dyadic rationals, so there is no rounding to argue about."""
+"""What is proved, in rational arithmetic: floats are dyadic rationals, so there is no rounding to argue about."""
 
 from __future__ import annotations
 
+import numpy as np
+
+from mmd_games.arrays import total_variation
+from mmd_games.equilibria import NashEquilibrium
+from mmd_games.equilibria.exact import exact_equilibrium
 from mmd_games.games.game import exact_gap
 from mmd_games.games.table_game import TableGame
 from mmd_games.loop.trace import Trace
@@ -9,6 +14,10 @@ from mmd_games.verification.verdicts import Claim, Question, Verdict
 
 LARGEST_EXACT = 400
 """Games of at most this many actions whose payoffs are stored have their last gap computed in rationals."""
+LARGEST_SOLVED = 100
+"""Up to so many actions a player the equilibrium itself is solved for in rationals."""
+WORK = 1e7
+"""What the exact search may take beside a run, in its own units: under a second."""
 
 
 def claim_exact_gap(trace: Trace, tolerance: float) -> Claim:
@@ -21,3 +30,29 @@ def claim_exact_gap(trace: Trace, tolerance: float) -> Claim:
     verdict = Verdict.CONFIRMED if exact <= tolerance else Verdict.REFUTED
     detail = f"tolerance {tolerance:.3g}; this proves it of this policy and this table, with no rounding."
     return Claim("exact_gap", statement, 0.0, float(exact), verdict, detail, question=Question.PROVED)
+
+
+def claim_exact_equilibrium(trace: Trace, reference: NashEquilibrium) -> Claim:
+    """An equilibrium of the float64 table in rational numbers, and what follows of how many there are.
+
+    Parameters
+    ----------
+    trace : Trace
+    reference : NashEquilibrium
+        Where the search begins; of largest support, best.
+    """
+    game = trace.game
+    statement = "An equilibrium is proved in rational arithmetic; the last iterate's distance to it (total variation)"
+    if max(game.blocks) > LARGEST_SOLVED or not isinstance(game, TableGame) or float(game.scale) == 0:
+        why = f"solved for in tables of payoffs that differ, of up to {LARGEST_SOLVED} actions a player."
+        return Claim("exact_equilibrium", statement, None, None, Verdict.NOT_APPLICABLE, why, question=Question.PROVED)
+    proof = exact_equilibrium(game, reference.policy, work=WORK)
+    if proof is None:
+        why = "the table ties so nearly that the exact pivots took more work than a report allows; nash --method exact allows more."
+        return Claim("exact_equilibrium", statement, None, None, Verdict.INCONCLUSIVE, why, question=Question.PROVED)
+    policy = np.array([float(chance) for side in proof.policies for chance in side])
+    # Of several equilibria the run goes to another one: the distance to this one says nothing.
+    measured = float(total_variation(trace.policy, policy, game.blocks)) if proof.unique else None
+    ties = "" if len(proof.support) == len(reference.support) else f" To rounding, {len(reference.support)} actions tie, as in the reference."
+    detail = f"{proof}; it plays {len(proof.support)} of {game.actions} actions.{ties}"
+    return Claim("exact_equilibrium", statement, None, measured, Verdict.CONFIRMED, detail, question=Question.PROVED)

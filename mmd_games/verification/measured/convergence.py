@@ -1,7 +1,9 @@
 """How a recorded gap falls: linearly, more slowly, not at all; or the record does not say.
 
-A straight line on a logarithmic plot and a high R² prove nothing: a power law has both. So a line must beat the power law and the stretched exponential on
-the same points, keep its slope from the first half of the window to the second, and fall by two decades.
+A straight line on a logarithmic plot and a high R² prove nothing: a power law has both. So shapes compete: a line, alone, after a plateau or after a faster mode; power laws;
+stretched exponentials; plateaus that are reached in six ways; growth. Each is fitted to averages of the logarithm, beside the slow turns of rotating modes; they are compared by the
+Bayesian information criterion, with the number of independent residuals in place of the number of points, for neighbouring residuals resemble each other. A record is linear only if
+the best line beats every other shape by far.
 """
 
 from __future__ import annotations
@@ -16,20 +18,35 @@ import numpy as np
 
 from mmd_games.arrays import Array
 from mmd_games.errors import InputError
+from mmd_games.verification.measured.fitting import AFTER_PLATEAU, EXACT, NATS, fit_all
+from mmd_games.verification.measured.floors import Used, above_floor
+from mmd_games.verification.measured.intervals import independent, slope_interval
+from mmd_games.verification.measured.regression import Fit
+from mmd_games.verification.measured.rotations import rotations
+from mmd_games.verification.measured.straightness import straightness
+from mmd_games.verification.measured.stretches import averages, without_dips
 
-BINS = 24
-"""Windows of equal length, each represented by its largest gap: rotating modes dip, so only the upper envelope has a rate."""
 FEWEST_BINS = 8
-DECADES = 2.0
-"""A line must fall by at least this much inside its window."""
-STEADY_SLOPES = (0.75, 4 / 3)
-"""Ratio of the slopes of the window's halves. A power law t^-p has 1/2 or less, over a window that starts in the first third."""
-MARGIN = 2.0
-"""How many times smaller the squared residuals of the winning shape must be."""
+"""Separate gaps above the floor, at least, that have a shape."""
+SHORTEST = 3
+MARGIN = 20.0
+"""By how much the best line must beat every other shape, in units of the information criterion: odds of 22,000 to 1 if both were equally likely before."""
+STRAIGHT = 8.0
+"""By how much, over the straight part alone, a line must beat what falls ever more slowly."""
+CLEAR = 2.0
+"""By how much a shape that is no line must beat every line."""
 FLAT = 0.1
 """A gap that falls by less than this factor (in nats) over the second half of the run is not falling."""
-RISE = 0.1
-"""A gap that is higher by this factor (in nats) in the last quarter than in the first is rising."""
+LAST = 0.2
+"""The last part of a run: on a plateau it falls by half as much at most."""
+RISE = math.log(2)
+"""A gap that has risen by this factor (in nats) from its lowest is diverging, where it does not cycle more than that."""
+EARLY = 0.05
+"""Part of the record in which a rise is its beginning only."""
+BENT = 0.02
+"""Where a faster mode, or a corner, still adds more than this part to the slope, the line is not alone."""
+MOST = 2 / 3
+"""But this part of the line, and a decade at least, is always used."""
 
 
 class Kind(StrEnum):
@@ -56,7 +73,7 @@ class Convergence:
     window : (int, int) or None
         First and last iteration of the points that decided.
     floor : float
-        Gaps at or below it were not used.
+        Gaps at or below it were not used: the one that was given, or one that was found.
     evidence : str
         The numbers behind the kind, as a sentence.
     """
@@ -79,122 +96,124 @@ def classify_convergence(iterations: Sequence[int] | Array, gaps: Sequence[float
     Parameters
     ----------
     iterations : array (recorded,)
-        Increasing.
+        Increasing, recorded evenly or not.
     gaps : array (recorded,)
-        Non-negative, recorded evenly or not.
+        Non-negative; negative ones within the floor count as zero.
     floor : float, optional
-        Gaps at or below it are rounding noise; default only exact zeros.
+        Gaps at or below it are rounding noise. By default exact zeros are, and a final level below 2·10⁻¹² times the largest gap.
 
     Raises
     ------
     InputError
-        For gaps that are not finite, or iterations that do not increase.
+        For lists of different lengths, fewer than three gaps, iterations that do not increase, gaps that are not finite, and negative ones.
     """
+    t, g = _checked(iterations, gaps, floor)
+    used = above_floor(t, g, floor)
+    if len(used.times) < FEWEST_BINS:
+        evidence = f"only {len(used.times)} gaps lie above the floor; {FEWEST_BINS} are needed."
+        return Convergence(Kind.INCONCLUSIVE, None, None, None, used.floor, evidence)
+    window = (int(used.times[0]), int(used.times[-1]))
+    logs = without_dips(used.times, used.logs)
+    centres, y, _ = averages(used.times, logs)
+    x = centres / used.times[-1]
+    # Turns are what a good shape leaves; in what a poor one leaves they would take the place of a better.
+    plain = min(fit_all(x, y), key=lambda fit: fit.squares)
+    turns = rotations(x, plain.residuals, np.column_stack([np.ones(len(x)), plain.trend]))
+    fits = fit_all(x, y, turns)
+    number = independent(min(fits, key=lambda fit: fit.squares).residuals, turns.shape[1])
+    scores = {id(fit): number * math.log(fit.squares + len(x) * EXACT) + fit.parameters * math.log(number) for fit in fits}
+
+    def best(chosen: list[Fit]) -> Fit:
+        return min(chosen, key=lambda fit: scores[id(fit)])
+
+    lines, others = [fit for fit in fits if _is_line(fit)], [fit for fit in fits if not _is_line(fit)]
+    rival = best(others)
+    ahead = scores[id(rival)] - scores[id(best(lines))] if lines else -math.inf
+    if ahead >= MARGIN:
+        return _linear(best(lines), rival, ahead, used, logs, x)
+    kind, evidence = _not_a_line(rival, -ahead, used.reached, x, y, number)
+    return Convergence(kind, None, None, window, used.floor, evidence)
+
+
+def _checked(iterations: Sequence[int] | Array, gaps: Sequence[float] | Array, floor: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Both lists as arrays, if they are a record."""
     t, g = np.asarray(iterations, dtype=np.float64), np.asarray(gaps, dtype=np.float64)
-    floor = 0.0 if floor is None else float(floor)
-    if t.ndim != 1 or t.shape != g.shape or np.any(np.diff(t) <= 0):
-        raise InputError("iterations and gaps must be two lists of one length, the iterations increasing.")
-    if not np.all(np.isfinite(g)):
-        raise InputError(f"Gaps must be finite; the one at iteration {int(t[np.argmin(np.isfinite(g))])} is not.")
-
-    # Past the last gap above the floor there is only noise.
-    above = np.flatnonzero(g > floor)
-    used = slice(0, above[-1] + 1 if len(above) else 0)
-    reached_floor = used.stop < len(g)
-    times, heights = _envelope(t[used], g[used], floor)
-    if len(times) < FEWEST_BINS:
-        return Convergence(
-            Kind.INCONCLUSIVE, None, None, None, floor, f"only {len(times)} separate stretches of the run lie above the floor; {FEWEST_BINS} are needed."
-        )
-
-    line = _longest_line(times, heights)
-    if line is not None:
-        return _linear(line, times, heights, floor)
-    kind, evidence = _not_a_line(times, heights, reached_floor)
-    return Convergence(kind, None, None, (int(times[0]), int(times[-1])), floor, evidence)
+    if t.ndim != 1 or t.shape != g.shape:
+        raise InputError(f"iterations and gaps must be two lists of one length; they have the shapes {t.shape} and {g.shape}.")
+    if len(t) < SHORTEST:
+        raise InputError(f"Too short a trace: it has {len(t)} recorded gaps; {SHORTEST} at least would have a shape.")
+    if floor is not None and not 0 <= floor < math.inf:
+        raise InputError(f"floor must be a finite number that is not negative, got {floor!r}.")
+    for wrong, words in (
+        (~np.isfinite(t), "iterations must be finite; entry {entry} is {iteration}"),
+        (np.diff(t, prepend=-np.inf) <= 0, "iterations must be increasing; entry {entry}, iteration {iteration:.0f}, does not follow the one before"),
+        (~np.isfinite(g), "gaps must be finite; the one at iteration {iteration:.0f} is {gap}"),
+        (g < -(floor or 0.0), "gaps must not be negative; the one at iteration {iteration:.0f} is {gap:.3g}"),
+    ):
+        if np.any(wrong):
+            entry = int(np.argmax(wrong))
+            raise InputError(words.format(entry=entry + 1, iteration=t[entry], gap=g[entry]) + ".")
+    if t[0] < 0:
+        raise InputError(f"iterations must not be negative; the first is {t[0]:.0f}.")
+    return t, np.maximum(g, 0.0)
 
 
-def _envelope(t: np.ndarray, g: np.ndarray, floor: float) -> tuple[np.ndarray, np.ndarray]:
-    """The largest gap of each of `BINS` stretches of equal length: when it was, and its logarithm."""
-    kept = (g > floor) & (t > 0)
-    t, logs = t[kept], np.log(g[kept])
-    if len(t) < 2:
-        return t, logs
-    bins = min(BINS, max(FEWEST_BINS, len(t) // 4))
-    index = np.minimum(((t - t[0]) / (t[-1] - t[0]) * bins).astype(int), bins - 1)
-    peaks = [members[np.argmax(logs[members])] for members in (np.flatnonzero(index == b) for b in range(bins)) if len(members)]
-    return t[peaks], logs[peaks]
+def _is_line(fit: Fit) -> bool:
+    """Whether this shape ends in a line that falls by a decade."""
+    return fit.family == "line" and fit.fall > NATS
 
 
-def _fit(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Slope and sum of squared residuals of a least-squares line."""
-    centred = x - x.mean()
-    slope = float(centred @ (y - y.mean()) / (centred @ centred))
-    residuals = y - y.mean() - slope * centred
-    return slope, float(residuals @ residuals)
+def _linear(line: Fit, rival: Fit, ahead: float, used: Used, logs: np.ndarray, x: np.ndarray) -> Convergence:
+    """The rate of a line and its interval, from where the line is alone."""
+    local = -np.gradient(line.trend, x)
+    bent = np.flatnonzero(np.abs(local / line.slope - 1) > BENT)
+    first = x[min(bent[-1] + 1, len(x) - 1)] if len(bent) else 0.0
+    latest = 1 - max(NATS, MOST * line.fall) / line.slope
+    begin = int(np.searchsorted(used.times, min(first, latest) * used.times[-1]))
+    t, y = used.times[begin:], logs[begin:]
+    window = (int(t[0]), int(t[-1]))
+    if len(t) < FEWEST_BINS:
+        evidence = f"it ends in {line.name}, but only {len(t)} gaps were recorded on it; {FEWEST_BINS} are needed."
+        return Convergence(Kind.INCONCLUSIVE, None, None, window, used.floor, evidence)
+    # What falls ever faster into its line cannot be falling ever more slowly.
+    straight = math.inf if line.name == AFTER_PLATEAU else straightness(t, y)
+    if straight < STRAIGHT:
+        evidence = f"it ends in {line.name}, but over that line alone a shape that falls ever more slowly explains it about as well."
+        return Convergence(Kind.INCONCLUSIVE, None, None, window, used.floor, evidence)
+    slope, low, high = slope_interval(t, y)
+    evidence = (
+        f"it falls by {(y[0] - y[-1]) / NATS:.1f} decades on {line.name}, which explains the record better than every other shape; the next best, {rival.name}, "
+        f"is {ahead:.0f} units of the information criterion behind ({MARGIN:.0f} are needed)."
+    )
+    if high >= 0:
+        evidence = f"it ends in {line.name}, but on that line its rate is uncertain: {math.exp(slope):.6g} an iteration, with an interval that goes beyond 1."
+        return Convergence(Kind.INCONCLUSIVE, None, None, window, used.floor, evidence)
+    return Convergence(Kind.LINEAR, math.exp(slope), (math.exp(low), math.exp(high)), window, used.floor, evidence)
 
 
-def _fall(x: np.ndarray, y: np.ndarray) -> float:
-    """How far the least-squares line falls from the first point to the last."""
-    return -_fit(x, y)[0] * float(x[-1] - x[0])
+def _not_a_line(best: Fit, ahead: float, reached: bool, x: np.ndarray, y: np.ndarray, number: float) -> tuple[Kind, str]:
+    """What a record is that holds no line, by the shape that explains it best."""
+    spread = math.sqrt(best.squares / len(x))
+    # The shape may bend where the record does not, and the other way round: both must rise, and one that stands still is enough.
+    rise = min(best.trend[-1] - np.min(best.trend[x >= EARLY]), _tenth(x, y, 9) - min(_tenth(x, y, tenth) for tenth in range(10)))
+    steady = best.trend + best.residuals  # without rotations
+    fall = min(float(np.interp(0.5, x, best.trend) - best.trend[-1]), _tenth(x, steady, 5) - _tenth(x, steady, 9), key=abs)
+    flat = max(FLAT, 2 * spread * math.sqrt(3 / number))  # two standard deviations of the fall of a line's second half
+    if not reached and rise > max(RISE, spread):
+        return Kind.DIVERGING, f"it has risen by a factor of {math.exp(rise):.3g} from its lowest; {best.name} explains it best."
+    if not reached and abs(fall) < flat:
+        return Kind.STALLED, f"over the second half of the run it fell by a factor of {math.exp(max(fall, 0.0)):.3g} only; {best.name} explains it best."
+    if ahead < CLEAR:
+        return Kind.INCONCLUSIVE, f"a line and {best.name} explain it about as well."
+    if best.family in ("power law", "stretched exponential"):
+        return Kind.SUBLINEAR, f"it falls ever more slowly; {best.name} explains it better than a line."
+    ending = float(np.interp(1 - LAST, x, best.trend) - best.trend[-1])
+    if best.family == "plateau" and not reached and ending < FLAT / 2:
+        return Kind.STALLED, f"{best.name} explains it better than anything that goes on falling."
+    return Kind.INCONCLUSIVE, f"no shape explains it that would tell how it goes on; the nearest is {best.name}."
 
 
-def _slope_ratio(x: np.ndarray, y: np.ndarray) -> float:
-    """Slope of the second half over that of the first: 1 for a line, less for what slows down."""
-    half = len(x) // 2
-    first, second = _fit(x[:half], y[:half])[0], _fit(x[half:], y[half:])[0]
-    return second / first if first != 0 else math.inf
-
-
-def _longest_line(times: np.ndarray, heights: np.ndarray) -> int | None:
-    """Where the longest window begins that ends with the run and is a line by every criterion."""
-    for first in range(len(times) - FEWEST_BINS + 1):
-        x, y = times[first:], heights[first:]
-        if _fall(x, y) < DECADES * math.log(10):
-            continue
-        squares = _fit(x, y)[1]
-        ratio = _slope_ratio(x, y)
-        rivals = min(_fit(np.log(x), y)[1], _fit(np.sqrt(x), y)[1])
-        if STEADY_SLOPES[0] <= ratio <= STEADY_SLOPES[1] and squares * MARGIN <= rivals:
-            return first
-    return None
-
-
-def _linear(first: int, times: np.ndarray, heights: np.ndarray, floor: float) -> Convergence:
-    """The rate of a line and its interval."""
-    x, y = times[first:], heights[first:]
-    slope, squares = _fit(x, y)
-    residuals = y - y.mean() - slope * (x - x.mean())
-    spread = float(residuals @ residuals)
-    memory = float(residuals[1:] @ residuals[:-1]) / spread if spread > 0 else 0.0
-    memory = min(max(memory, 0.0), 0.95)
-    deviation = math.sqrt(squares / (len(x) - 2) / float(np.sum((x - x.mean()) ** 2)) * (1 + memory) / (1 - memory))
-    from scipy.special import stdtrit  # imported where it is used, like all of SciPy
-
-    reach = float(stdtrit(len(x) - 2, 0.975)) * deviation
-    fall = _fall(x, y) / math.log(10)
-    evidence = f"the envelope falls by {fall:.1f} decades on a line that beats a power law and a stretched exponential."
-    return Convergence(Kind.LINEAR, math.exp(slope), (math.exp(slope - reach), min(1.0, math.exp(slope + reach))), (int(x[0]), int(x[-1])), floor, evidence)
-
-
-def _not_a_line(times: np.ndarray, heights: np.ndarray, reached_floor: bool) -> tuple[Kind, str]:
-    """What a record is that holds no line."""
-    quarter, half = max(2, len(times) // 4), len(times) // 2
-    rise = float(np.median(heights[-quarter:]) - np.median(heights[:quarter]))
-    fall = _fall(times[half:], heights[half:])
-    last, before = _fall(times[-quarter:], heights[-quarter:]), _fall(times[-2 * quarter : -quarter], heights[-2 * quarter : -quarter])
-    if not reached_floor and rise > RISE:
-        return Kind.DIVERGING, f"the gap of the last quarter of the run is {math.exp(rise):.3g} times that of the first."
-    if not reached_floor and fall < FLAT:
-        return Kind.STALLED, f"over the second half of the run the gap fell by a factor of {math.exp(max(fall, 0.0)):.3g} only."
-    if not reached_floor and last < FLAT / 2 and last < before / 3:
-        # A power law's last quarter falls by 0.7 times as much as the one before, whatever its exponent.
-        return Kind.STALLED, f"over the last quarter of the run the gap fell by a factor of {math.exp(max(last, 0.0)):.3g} only, and much less than before."
-    late = times >= 0.05 * times[-1]
-    x, y = times[late], heights[late]
-    line, power, stretched = _fit(x, y)[1], _fit(np.log(x), y)[1], _fit(np.sqrt(x), y)[1]
-    slows = _slope_ratio(x, y) < STEADY_SLOPES[0]
-    if not reached_floor and slows and min(power, stretched) * MARGIN <= line:
-        name, exponent = ("power law", -_fit(np.log(x), y)[0]) if power <= stretched else ("stretched exponential", 0.5)
-        return Kind.SUBLINEAR, f"the gap falls ever more slowly; a {name} (exponent {exponent:.2f}) fits better than a line."
-    return Kind.INCONCLUSIVE, "no straight stretch of two decades, and no other shape that explains the record."
+def _tenth(x: np.ndarray, y: np.ndarray, which: int) -> float:
+    """The mean over a tenth of the record; infinite where nothing was recorded in it."""
+    part = y[(x >= which / 10) & (x <= (which + 1) / 10)]
+    return float(np.mean(part)) if len(part) else math.inf

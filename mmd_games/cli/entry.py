@@ -1,0 +1,40 @@
+"""The entry point: run a command, and turn errors that people can mend into one sentence and a status."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import CycloptsError
+
+from mmd_games.cli.app import app
+from mmd_games.errors import InputError
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Entry point: run a command, turn errors that people can mend into one sentence and status 2."""
+    sys.path.append("")  # a class of the user's own, module:Class, is looked for beside them; last, so that it hides no library
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without π and ≤ shows something else, and no traceback
+    try:
+        status = app(sys.argv[1:] if tokens is None else tokens, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+        return status if isinstance(status, int) else 0
+    except InputError as error:
+        print(f"mmd-games: {error}", file=sys.stderr)
+    except CycloptsError as error:
+        print(f"mmd-games: {' '.join(str(error).split())} (mmd-games --help lists what there is)", file=sys.stderr)
+    except MemoryError as error:
+        print(f"mmd-games: out of memory{f' ({error})' if str(error) else ''}; a smaller game would fit.", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("mmd-games: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit has somewhere to go
+        return 141
+    finally:
+        del sys.path[len(sys.path) - 1 - sys.path[::-1].index("")]
+    return 2

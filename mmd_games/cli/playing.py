@@ -1,0 +1,43 @@
+"""From the words of a command line to a game, and to a run of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mmd_games import games
+from mmd_games.errors import InputError, unknown
+from mmd_games.games.game import Game
+from mmd_games.loop import Exact, Sampled, StderrProgress, Trace, default_start, solve, start_from_spec
+from mmd_games.loop.feedback import Feedback
+from mmd_games.loop.starts import never_played
+from mmd_games.specs import build, parse
+
+
+def game_from(source: str, payoffs: bool, symmetrise: bool) -> Game:
+    """A game by name, or a table by its path; a file that is called like a game is reached as ./name."""
+    known = {name for family in games.listing() for name in (family.name, *family.aliases)}
+    name, path = source.partition(":")[0].strip(), Path(source)
+    if name in known:
+        if payoffs or symmetrise:
+            raise InputError(f"--payoffs and --symmetrise are for tables read from a file; '{source}' is the name of a game.")
+        return games.from_spec(source)
+    if source and (path.exists() or path.suffix.lower() in games.SUFFIXES or {"/", "\\", "."} & set(name)):
+        return games.read_game(path, payoffs=payoffs, symmetrise=symmetrise)
+    return games.from_spec(source)
+
+
+def run(game: Game, algorithm: Any, steps: int, tolerance: float, start: str | None, feedback: Feedback) -> tuple[Trace, tuple[str, ...]]:
+    """Run to a tenth of the tolerance, so that the tolerance itself lies inside the record."""
+    policy, notes = default_start(game, tolerance) if start is None else (start_from_spec(start, game), ())
+    trace = solve(game, algorithm, steps=steps, until=tolerance / 10, start=policy, feedback=feedback, progress=StderrProgress())
+    return trace, (*notes, *never_played(policy))
+
+
+def feedback_from(spec: str) -> Feedback:
+    """What the players are told, `exact` or `sampled:opponents=16,seed=0`."""
+    name, settings = parse(spec)
+    kinds = {"exact": Exact, "sampled": Sampled}
+    if name not in kinds:
+        raise unknown("feedback", name, kinds)
+    return build(kinds[name], settings, f"feedback '{name}'")

@@ -1,0 +1,81 @@
+"""Tables and policies as integers: floats are dyadic rationals, so nothing is rounded here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import gcd
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from flint import fmpz_mat
+
+Table = list[list[int]]
+
+PRIMES = (2**61 - 1, 2**63 - 25)
+"""Moduli of one machine word in which ranks are taken; the second where the first shows a deficit."""
+
+
+def whole_numbers(table: np.ndarray) -> tuple[Table, Fraction]:
+    """Integers without a common factor, and the unit in which they are exactly the given floats.
+
+    Parameters
+    ----------
+    table : array (m, n)
+        Finite floats.
+    """
+    ratios = [[float(entry).as_integer_ratio() for entry in row] for row in table]
+    finest = max(denominator for row in ratios for _, denominator in row)
+    matrix = [[numerator * (finest // denominator) for numerator, denominator in row] for row in ratios]
+    factor = gcd(*(entry for row in matrix for entry in row)) or 1
+    return [[entry // factor for entry in row] for row in matrix], Fraction(factor, finest)
+
+
+def lowest_terms(weights: Sequence[int]) -> list[int]:
+    """Weights divided by their greatest common factor."""
+    factor = gcd(*weights) or 1
+    return [weight // factor for weight in weights]
+
+
+def mirrored(matrix: Table) -> Table:
+    """The game as the column player sees it, −Aᵀ."""
+    return [[-entry for entry in column] for column in zip(*matrix, strict=True)]
+
+
+def products(matrix: Table, weights: Sequence[int]) -> list[int]:
+    """The matrix times the weights, (m,)."""
+    from flint import fmpz_mat
+
+    return [int(entry) for entry in (fmpz_mat(matrix) * fmpz_mat(len(weights), 1, list(weights))).entries()]
+
+
+def independent(matrix: fmpz_mat) -> tuple[list[int], list[int]]:
+    """The first rows and the first columns that are linearly independent, as many of the one as of the other.
+
+    The rank modulo a prime is never above the true one, so where all columns are named, that is a proof. A deficit may be the
+    prime's doing, with a probability of about 1e-17 for each minor; whoever relies on one checks the solution.
+    """
+    from flint import nmod_mat
+
+    best: tuple[list[int], list[int]] = ([], [])
+    for prime in PRIMES:
+        reduced = nmod_mat(matrix, prime)
+        found = _pivots(reduced.transpose()), _pivots(reduced)
+        best = max(best, found, key=lambda pair: len(pair[0]))
+        if len(best[0]) == min(matrix.nrows(), matrix.ncols()):
+            break
+    return best
+
+
+def _pivots(matrix: object) -> list[int]:
+    """The columns in which the rows of the reduced echelon form begin."""
+    echelon, rank = matrix.rref()  # type: ignore[attr-defined]
+    entries, columns, found, column = echelon.entries(), echelon.ncols(), [], 0
+    for row in range(rank):
+        while entries[row * columns + column] == 0:
+            column += 1
+        found.append(column)
+        column += 1
+    return found

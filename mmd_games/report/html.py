@@ -1,0 +1,126 @@
+"""A report as one HTML page that needs nothing else: figures inline, no script, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import math
+from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mmd_games import plots
+from mmd_games.arrays import block_slices
+from mmd_games.games.table_game import TableGame
+from mmd_games.report.contents import (
+    LEAST_SHOWN,
+    action_names,
+    assumptions,
+    by_question,
+    facts,
+    not_applicable,
+    number,
+    predicted_line,
+    predicted_slope,
+    reproduction,
+    versions,
+)
+from mmd_games.words import visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from mmd_games.report.record import Report
+
+MOST_ROWS = 20
+"""Rows of a table of actions or modes; the JSON has them all."""
+LARGEST_PICTURE = 200
+"""A payoff table of more actions is not drawn."""
+CODE_WIDTH = 100
+
+
+class Figure(NamedTuple):
+    """A picture as a data URI, with the words for those who do not see it."""
+
+    source: str
+    caption: str
+    alt: str
+
+
+class PolicyTable(NamedTuple):
+    """The likeliest actions of a player: (name, last iterate, reference, slack at the reference), and how many more there are."""
+
+    player: str
+    rows: list[tuple[str, float, float, float]]
+    more: int
+
+
+def as_html(report: Report) -> str:
+    """The page. Names are shown as they are and never read as HTML."""
+    from jinja2 import Environment, StrictUndefined  # imported where it is used: most commands write no page
+
+    # What a template prints passes `visible` and is escaped then, whoever wrote it.
+    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=lambda value: visible(value) if isinstance(value, str) else value)
+    environment.filters["number"] = number
+    template = environment.from_string(resources.files("mmd_games.report").joinpath("report.html.j2").read_text(encoding="utf-8"))
+    return template.render(
+        report=report,
+        facts=facts(report),
+        questions=by_question(report),
+        assumed=assumptions(report),
+        silent=not_applicable(report),
+        policies=_policies(report),
+        figures=_figures(report),
+        reproduce=reproduction(report, CODE_WIDTH),
+        versions=versions(),
+        most=MOST_ROWS,
+        angle=_angle,
+        predicted_line=predicted_line,
+    )
+
+
+def _policies(report: Report) -> list[PolicyTable]:
+    """For each player the actions that the last iterate or the reference plays, the likeliest first."""
+    trace, reference = report.trace, report.reference
+    tables = []
+    for index, (part, names) in enumerate(zip(block_slices(trace.game.blocks), action_names(trace), strict=True)):
+        mine, theirs, slack = trace.policy[part], reference.policy[part], reference.slack[part]
+        larger = np.maximum(mine, theirs)
+        order = [int(i) for i in np.argsort(-larger, kind="stable") if larger[i] >= LEAST_SHOWN]
+        rows = [(names[i], float(mine[i]), float(theirs[i]), float(slack[i])) for i in order[:MOST_ROWS]]
+        player = f"Player {index + 1}" if len(trace.game.blocks) > 1 else "Both players"
+        tables.append(PolicyTable(player, rows, len(names) - len(rows)))
+    return tables
+
+
+def _figures(report: Report) -> list[Figure]:
+    """The gap with the predicted slope; the path of the policy; the payoffs where they can be seen."""
+    trace, game = report.trace, report.trace.game
+    slope = predicted_slope(report)
+    drawn = f", and as a dashed line the predicted factor {number(slope[0])} an iteration" if slope else ""
+    figures = [
+        _figure(
+            plots.plot_gaps([trace], predicted=[slope]),
+            f"Duality gap of the last iterate (thick) and of the average iterate (thin){drawn}.",
+            f"Line plot of the duality gap on a logarithmic scale: from {trace.gaps[0]:.3g} to {trace.gap:.3g} in {int(trace.products[-1]):,} products.",
+        )
+    ]
+    if game.blocks == (3,):
+        alt = "Triangle whose corners are the three actions; the path ends at a marker, and a star marks the equilibrium."
+        figures.append(_figure(plots.plot_simplex(trace), "The last iterate's path in the simplex; the star is the Nash equilibrium.", alt))
+    else:
+        alt = "Line plot of the probabilities of the likeliest actions against iterations."
+        figures.append(_figure(plots.plot_policies(trace), "Probabilities of the likeliest actions.", alt))
+    if isinstance(game, TableGame) and max(game.blocks) <= LARGEST_PICTURE:
+        figures.append(_figure(plots.plot_payoffs(game), f"The game's table ({game.units} of the row).", "Image of the payoff table, a cell an entry."))
+    return figures
+
+
+def _figure(ax: Axes, caption: str, alt: str) -> Figure:
+    """As an image of its own, so that nothing in one figure can meet what is in another."""
+    return Figure(f"data:image/svg+xml;base64,{base64.b64encode(plots.to_svg(ax).encode('utf-8')).decode('ascii')}", caption, alt)
+
+
+def _angle(multiplier: complex) -> str:
+    """How far a mode turns a unit, in degrees."""
+    return f"{math.degrees(math.atan2(multiplier.imag, multiplier.real)):.4g}°"

@@ -1,0 +1,190 @@
+"""Does the run follow the rule that it is said to follow: its stages against its settings, and stretches of it replayed."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmd_games.algorithms import LogLinear, State
+from mmd_games.arrays import log_normalise
+from mmd_games.loop.feedback import Exact, Payoffs
+from mmd_games.loop.stack import log_linear_of
+from mmd_games.loop.trace import Trace
+from mmd_games.verification.bounds.drift import Drift
+from mmd_games.verification.bounds.rounding import UNIT, normalisation_rounding
+from mmd_games.verification.verdicts import Claim, Question, Verdict
+
+STATEMENT = (
+    "The run follows the rule with the settings that it states: replayed from known policies, it comes to the known ones (largest difference of log-policies)"
+)
+MOST_STEPS, FEWEST_STEPS, SHARE = 2000, 64, 4
+"""A replay takes at most so many steps, and at most one in `SHARE` of the run's, but the second number where it has them."""
+MEANINGFUL = 1e-6
+"""A stretch whose error bound in log-policies comes above this is not compared."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is known of the run at one iteration."""
+
+    step: int
+    log_policy: np.ndarray
+    log_magnet: np.ndarray
+    is_stage: bool
+    """Whether the magnet was recorded just there, and does not only stand since earlier."""
+
+
+class _Watched:
+    """Payoffs that remember where they were last taken."""
+
+    def __init__(self, payoffs: Payoffs):
+        self._payoffs, self.blocks = payoffs, payoffs.blocks
+        self.evaluated = np.zeros(0)
+
+    def __call__(self, log_policy: np.ndarray) -> np.ndarray:
+        """The payoffs at a log-policy."""
+        self.evaluated = log_policy
+        return self._payoffs(log_policy)
+
+
+def check_rule(trace: Trace) -> Claim:
+    """Replay stretches between known policies by the stated algorithm, and compare what comes out with what was recorded.
+
+    The definition of the rule is the algorithm's own step; payoffs are the game's. Known are the recorded policies and, where the magnet is refreshed, the magnets. A wrong step
+    size, strength or stage length shows as soon as it moves a policy by more than rounding, which :class:`~mmd_games.verification.bounds.drift.Drift` bounds; so do a
+    changed policy or magnet, and another game.
+
+    Parameters
+    ----------
+    trace : Trace
+    """
+    rule = log_linear_of(trace.algorithm)
+    if rule is None or len(trace.stages) == 0:
+        return _claim(None, Verdict.NOT_APPLICABLE, "the run's settings are not known.")
+    if trace.feedback != str(Exact()):
+        return _claim(None, Verdict.NOT_APPLICABLE, "the payoffs were sampled.")
+    wrong = _stages_differ(trace, rule)
+    if wrong:
+        return _claim(None, Verdict.REFUTED, wrong)
+    known = _known(trace, rule)
+    policies = {each.step: each.log_policy for each in known}
+    # Where the payoff is extrapolated, the state is known where the policy of the step before is.
+    alone = rule.evaluation != "extrapolated"
+    stretches = [(first, second) for first, second in itertools.pairwise(known) if alone or first.step == 0 or first.step - 1 in policies]
+    payoffs = Payoffs(trace.game, Exact())
+    compared, steps, largest = 0, 0, 0.0
+    worst, place = -math.inf, ""
+    for first, second in _chosen(stretches, trace.steps):
+        previous = None if alone or first.step == 0 else payoffs(policies[first.step - 1])
+        found = _replay(trace, rule, payoffs, first, second, previous)
+        if found is None:
+            continue
+        difference, share = found
+        compared, steps, largest = compared + 1, steps + second.step - first.step, max(largest, difference)
+        if not share <= worst:
+            worst, place = (
+                share,
+                f"from iteration {first.step} to {second.step} the replay ends {difference:.1e} away, {share:.2g} times what rounding explains",
+            )
+    if not compared:
+        return _claim(None, Verdict.INCONCLUSIVE, "no stretch between known policies is short enough for its rounding to be bounded.")
+    if not worst <= 1:
+        return _claim(largest, Verdict.REFUTED, f"{place}.")
+    agreement = place if largest > 0 else "they agree to the last bit"
+    return _claim(largest, Verdict.CONFIRMED, f"{compared:,} of {len(known) - 1:,} stretches replayed, {steps:,} of {trace.steps:,} steps; {agreement}.")
+
+
+def _stages_differ(trace: Trace, rule: LogLinear) -> str:
+    """How the recorded stages contradict the stated settings; empty where they do not."""
+    stages = trace.stages
+    times: Any = stages.iterations
+    for name, recorded, stated in zip(("step size", "magnet strength"), (stages.step_sizes, stages.magnet_strengths), rule.settings(times), strict=True):
+        expected = np.broadcast_to(stated, recorded.shape)
+        odd = np.flatnonzero(~(np.abs(recorded - expected) <= 8 * UNIT * np.abs(expected)))
+        if len(odd):
+            return f"at iteration {stages.iterations[odd[0]]} the recorded {name} is {recorded[odd[0]]:.9g}, the stated one {expected[odd[0]]:.9g}."
+    if rule.steady:
+        expected = np.arange(0, trace.steps + 1, rule.refresh_every) if rule.magnet == "refreshed" else np.zeros(1)
+        odd = np.flatnonzero(np.not_equal(*(each[: min(len(expected), len(stages))] for each in (stages.iterations, expected))))
+        if len(odd):
+            began, due = stages.iterations[odd[0]], expected[odd[0]]
+            return f"the magnet did not move when the settings say: stage {odd[0] + 1} begins at iteration {began}, not at {due:.0f}."
+        if len(expected) != len(stages):
+            return f"the magnet did not move when the settings say: there are {len(stages)} stages, not {len(expected)}."
+    if trace.policy_iterations[0] == 0:
+        start = rule.init(trace.log_policies[0])
+        first = log_normalise(np.zeros(trace.game.actions) + start.log_magnet, trace.game.blocks)
+        if not _apart(first, stages.log_magnets[0]) <= 2 * normalisation_rounding(trace.game.actions) * (1 + _size(first)):
+            return "the first magnet is not the one that the settings say."
+    return ""
+
+
+def _known(trace: Trace, rule: LogLinear) -> list[_Known]:
+    """All iterations at which policy and magnet are known, in order; a magnet that is refreshed is the policy of its iteration."""
+    stages = trace.stages
+    policies = {int(step): trace.log_policies[row] for row, step in enumerate(trace.policy_iterations)}
+    if rule.magnet == "refreshed":
+        for step, magnet in zip(stages.iterations[1:].tolist(), stages.log_magnets[1:], strict=True):
+            policies.setdefault(step, magnet)
+    places = {int(step): row for row, step in enumerate(stages.iterations)}
+    known = []
+    for step, log_policy in sorted(policies.items()):
+        row = int(np.searchsorted(stages.iterations, step, side="right")) - 1
+        if rule.steady or step in places:
+            known.append(_Known(step, log_policy, stages.log_magnets[row], step in places))
+    return known
+
+
+def _chosen(stretches: list[tuple[_Known, _Known]], steps: int) -> list[tuple[_Known, _Known]]:
+    """Stretches that fit into the budget, evenly over the run, the first and the last among them."""
+    budget = min(MOST_STEPS, max(FEWEST_STEPS, steps // SHARE))
+    short = [(first, second) for first, second in stretches if second.step - first.step <= budget / 2]
+    number = len(short)
+    while number:
+        chosen = [short[row] for row in np.unique(np.linspace(0, len(short) - 1, number).round().astype(int))]
+        if sum(second.step - first.step for first, second in chosen) <= budget:
+            return chosen
+        number = number * 4 // 5
+    return []
+
+
+def _replay(trace: Trace, rule: LogLinear, payoffs: Payoffs, first: _Known, second: _Known, previous: np.ndarray | None) -> tuple[float, float] | None:
+    """The largest difference to the recorded policy and magnet, and its share of what rounding explains; None where that is too much to tell anything."""
+    magnet = 0.0 if rule.magnet == "absent" else first.log_magnet
+    state = State(first.log_policy, magnet, *rule.settings(first.step), first.step, previous)
+    drift, watched = Drift(trace.game, rule), _Watched(payoffs)
+    for _ in range(second.step - first.step):
+        after = rule.step(state, watched)
+        drift.advance(state, watched.evaluated, after)
+        state = after
+        if not drift.largest <= MEANINGFUL:
+            return None
+    compared = [(state.log_policy, second.log_policy)]
+    if second.is_stage and rule.magnet in ("moving", "refreshed"):
+        compared.append((state.log_magnet, second.log_magnet))
+    difference, share = 0.0, 0.0
+    for replayed, recorded in compared:
+        allowed = drift.at_the_end(replayed)
+        apart = np.abs(np.where(np.isneginf(replayed), 0.0, replayed) - np.where(np.isneginf(recorded), 0.0, recorded))
+        apart[np.isneginf(replayed) != np.isneginf(recorded)] = np.inf
+        difference, share = max(difference, float(np.max(apart))), max(share, float(np.max(apart / allowed)))
+    return difference, share
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float:
+    """The largest difference of two log-policies; infinite where only one of them never plays an action."""
+    if not np.array_equal(np.isneginf(one), np.isneginf(other)):
+        return math.inf
+    return float(np.max(np.abs(np.where(np.isneginf(one), 0.0, one) - np.where(np.isneginf(other), 0.0, other))))
+
+
+def _size(log_policy: np.ndarray) -> float:
+    return float(np.max(np.abs(log_policy), initial=0.0, where=np.isfinite(log_policy)))
+
+
+def _claim(measured: float | None, verdict: Verdict, detail: str) -> Claim:
+    return Claim("rule", STATEMENT, 0.0, measured, verdict, detail, hard=True, question=Question.RECORD)

@@ -1,0 +1,196 @@
+"""The regularised equilibria of a run's stages, each computed once for all checks, with a bound on its error that does not rest on the solver."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from mmd_games.algorithms import LogLinear, State
+from mmd_games.equilibria import regularised_equilibrium
+from mmd_games.games.game import Game
+from mmd_games.loop.feedback import Exact, Payoffs
+from mmd_games.loop.stack import log_linear_of
+from mmd_games.loop.trace import Trace
+from mmd_games.verification.bounds.rounding import UNIT, logit_residual, target_shift
+
+MOST_STAGES, FEWEST_STAGES = 200, 3
+"""How many stages of a run are solved: as many as cost no more than the run did, a solution being about as dear as 2n products."""
+LARGEST_SYSTEM = 2000
+"""In games of more actions a regularised equilibrium is found by products alone, not by a system of n × n."""
+SOLVED = 1e-6
+"""A regularised equilibrium known less well than this (see `logit_residual`) is not used."""
+BETWEEN_LOOKS = 10
+"""Steps between two looks at the residual of an equilibrium found by products."""
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedStage:
+    """A stage and its regularised equilibrium π*.
+
+    Attributes
+    ----------
+    step_size, magnet_strength : float
+    log_magnet, log_policy : array (actions,)
+        log ρ, and t ≈ log π*.
+    error : float
+        Bound on √(KL(t‖π*) + KL(π*‖t)).
+    ratio : float
+        L/α.
+    times : array (known,) of int
+        Iterations of this stage at which the policy is known: the recorded ones, its first and its last.
+    log_policies : array (known, actions)
+    """
+
+    step_size: float
+    magnet_strength: float
+    log_magnet: np.ndarray
+    log_policy: np.ndarray
+    error: float
+    ratio: float
+    times: np.ndarray
+    log_policies: np.ndarray
+
+    def shift(self, game: Game) -> np.ndarray:
+        """How far KL(π*‖π) of the known policies may be from KL(t‖π): (known,)."""
+        return target_shift(self.error, self.ratio, self.log_policy, self.log_policies, game.blocks)
+
+    @property
+    def log_error(self) -> float:
+        """Bound on the difference of t and log π*, one constant a block left out: log t − log π* = (q(t) − q(π*))/α + the residual."""
+        return self.error * (1 + self.ratio)
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedStages:
+    """Some stages of a run, solved; or the reason why none are.
+
+    Attributes
+    ----------
+    stages : tuple of SolvedStage
+    total : int
+        Stages of the run.
+    unsolved : int
+        Chosen stages whose equilibrium could not be computed.
+    reason : str
+        Why there is nothing to be solved; empty where there is.
+    large : bool
+        Whether only products were to be had, the system being too large.
+    """
+
+    stages: tuple[SolvedStage, ...]
+    total: int
+    unsolved: int = 0
+    reason: str = ""
+    large: bool = False
+
+    @property
+    def missing(self) -> str:
+        """Why some are missing, as a sentence."""
+        if not self.large:
+            return f"{self.unsolved} regularised equilibria could not be computed."
+        return f"beyond {LARGEST_SYSTEM:,} actions a regularised equilibrium is sought by products alone, and as many as the run's do not reach {self.unsolved} of them."
+
+    @property
+    def extent(self) -> str:
+        """How many stages were looked at, as the end of a sentence."""
+        return f"in {len(self.stages):,} of {self.total:,} stages" if self.total > 1 else "in the one stage"
+
+
+def solve_stages(trace: Trace) -> SolvedStages:
+    """Solve the stages of a run: all of them where that costs no more than the run did, else the first, the last and some evenly between.
+
+    Parameters
+    ----------
+    trace : Trace
+    """
+    total, reason = len(trace.stages), _why_nothing(trace)
+    if reason:
+        return SolvedStages((), total, reason=reason)
+    products = int(trace.products[-1])
+    large = trace.game.actions > LARGEST_SYSTEM
+    number = FEWEST_STAGES if large else min(MOST_STAGES, max(FEWEST_STAGES, products // (2 * trace.game.actions)))
+    chosen = np.unique(np.linspace(0, total - 1, min(total, number)).round().astype(int))
+    solved, unsolved = [], 0
+    for index in chosen:
+        known = known_policies(trace, int(index))
+        stage = _solve(trace, int(index), known, products // len(chosen))
+        unsolved += stage is None
+        solved += [stage] if stage is not None else []
+    return SolvedStages(tuple(solved), total, unsolved, large=large)
+
+
+def known_policies(trace: Trace, stage: int) -> dict[int, np.ndarray]:
+    """The policies that are known in a stage, by iteration: the recorded ones, and where the magnet is refreshed the magnets of this stage and of the next."""
+    stages, rule = trace.stages, log_linear_of(trace.algorithm)
+    first = int(stages.iterations[stage])
+    last = int(stages.iterations[stage + 1]) if stage + 1 < len(stages) else trace.steps
+    inside = np.flatnonzero((trace.policy_iterations >= first) & (trace.policy_iterations <= last))
+    known = {int(trace.policy_iterations[row]): trace.log_policies[row] for row in inside}
+    if rule is not None and rule.magnet == "refreshed":
+        if stage > 0 or not rule.uniform_reference:
+            known.setdefault(first, stages.log_magnets[stage])
+        if stage + 1 < len(stages):
+            known.setdefault(last, stages.log_magnets[stage + 1])
+    return dict(sorted(known.items()))
+
+
+def _why_nothing(trace: Trace) -> str:
+    """Why a run has no regularised equilibria, or none that can be computed; empty where it has."""
+    rule = log_linear_of(trace.algorithm)
+    if rule is None or len(trace.stages) == 0:
+        return "the run's settings are not known."
+    if rule.magnet == "absent":
+        return "there is no magnet."
+    if not rule.steady:
+        return "magnet or settings move at every step."
+    scale, strength = float(trace.game.scale), float(np.min(trace.stages.magnet_strengths))
+    if scale == 0:
+        return "the game has no payoffs."
+    if strength < 1e-11 * scale or strength < np.finfo(np.float64).tiny / UNIT:
+        return "the magnet is too weak for its regularised equilibrium to be computed."
+    if np.any(np.isneginf(trace.log_policies[0])) and rule.uniform_reference:
+        return "the start never plays what the magnet does, so KL is infinite throughout."
+    return ""
+
+
+def _solve(trace: Trace, index: int, known: dict[int, np.ndarray], products: int) -> SolvedStage | None:
+    """One stage; None where its equilibrium cannot be computed well enough, or no policy in it is known."""
+    if not known:
+        return None
+    game, stages = trace.game, trace.stages
+    strength, log_magnet, last = float(stages.magnet_strengths[index]), stages.log_magnets[index], known[max(known)]
+    if game.actions > LARGEST_SYSTEM:
+        log_policy = _by_products(game, strength, log_magnet, last, products)
+    else:
+        log_policy = regularised_equilibrium(game, magnet_strength=strength, log_magnet=log_magnet, log_start=last).log_policy
+    error = logit_residual(game, log_policy, log_magnet, strength)
+    if not error <= SOLVED:
+        return None
+    return SolvedStage(
+        step_size=float(stages.step_sizes[index]),
+        magnet_strength=strength,
+        log_magnet=log_magnet,
+        log_policy=log_policy,
+        error=error,
+        ratio=float(game.scale) / strength,
+        times=np.array(list(known)),
+        log_policies=np.array(list(known.values())),
+    )
+
+
+def _by_products(game: Game, strength: float, log_magnet: np.ndarray, start: np.ndarray, products: int) -> np.ndarray:
+    """Policy-update steps at η = 1/(α + L), for which KL falls by 1 − ηα a step (see `contraction`), until the residual stops falling or the products are spent."""
+    step_size = 1.0 / (strength + float(game.scale))
+    rule = LogLinear(step_size=step_size, magnet_strength=strength, magnet="fixed", explicit=True, evaluation="half_step")
+    payoffs, state = Payoffs(game, Exact()), State(start, log_magnet, step_size, strength, 0, None)
+    best, error = start, math.inf
+    while payoffs.products < products:
+        now = logit_residual(game, state.log_policy, log_magnet, strength)
+        if now >= 0.9 * error:
+            break
+        best, error = state.log_policy, now
+        for _ in range(BETWEEN_LOOKS):
+            state = rule.step(state, payoffs)
+    return best

@@ -1,0 +1,153 @@
+"""The claim that a run comes to its limit at the rate that theory predicts from the game, at the equilibrium that the run went to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from mmd_games.arrays import log_normalise
+from mmd_games.equilibria import NashEquilibrium, nash
+from mmd_games.loop.feedback import Exact
+from mmd_games.loop.stack import log_linear_of
+from mmd_games.loop.trace import Trace
+from mmd_games.verification.predicted.comparison import Comparison, compare
+from mmd_games.verification.predicted.local_rates import LARGEST_CHOSEN, predict_rate
+from mmd_games.verification.predicted.measuring import Measurement
+from mmd_games.verification.predicted.observed import observe
+from mmd_games.verification.predicted.prediction import RatePrediction
+from mmd_games.verification.verdicts import Claim, Question, Verdict
+
+STATEMENT = "Near its limit the run moves at the rate that theory predicts from the game: factor of the distance an iteration"
+DOMINANT = 0.99
+"""Where the deciding parts have less of the distance than this, a deviation refutes nothing."""
+VAGUE = 0.2
+"""An uncertainty of more than this part of the exponent confirms nothing."""
+
+
+def prediction_for(trace: Trace, *, reference: NashEquilibrium | None = None) -> RatePrediction:
+    """The prediction for a run, at the equilibrium nearest to its last iterate.
+
+    Where the game has several equilibria that is the one which minimises KL(π‖last iterate): the run's limit, up to second order in what is left of the way. With a fixed magnet
+    it is the equilibrium regularised towards the run's own magnet.
+
+    Parameters
+    ----------
+    trace : Trace
+        Declined where it was made elsewhere, under other feedback than exact payoffs, or from a start that never plays some action.
+    reference : NashEquilibrium, optional
+        One of largest support, where it has been computed already.
+    """
+    game, rule = trace.game, log_linear_of(trace.algorithm)
+    about = RatePrediction(game.name, trace.algorithm_spec)
+    if isinstance(trace.algorithm, str):
+        return replace(about, declined="the settings of a run made elsewhere are not known.")
+    if trace.feedback != str(Exact()):
+        return replace(about, declined="payoffs that are sampled do not settle, and no rate is predicted.")
+    if not np.all(np.isfinite(trace.log_policy)):
+        return replace(about, declined="the run never plays some of the actions.")
+    if rule is not None and rule.magnet == "fixed":
+        return predict_rate(game, trace.algorithm, log_magnet=trace.stages.log_magnets[0])
+    found = nash(game) if reference is None else reference
+    prediction = predict_rate(game, trace.algorithm, at=found)
+    if prediction.zero_modes == 0 or game.actions > LARGEST_CHOSEN:
+        return prediction
+    # Probabilities that underflow are of actions that no equilibrium plays.
+    start = np.exp(log_normalise(np.maximum(trace.log_policy, -700.0), game.blocks))
+    nearest = nash(game, select="maximum_entropy", start=start)
+    return predict_rate(game, trace.algorithm, at=nearest) if nearest.converged else prediction
+
+
+def check_rate(trace: Trace, prediction: RatePrediction, comparison: Comparison | None = None) -> Claim:
+    """Compare a run with what is predicted of it.
+
+    Confirmed where, in the regime that the prediction defines, the measured exponent is within 2% of the predicted one or within its uncertainty (or where that regime was not reached but every mode and
+    action, each measured on its own, agrees; the slowest is then shown); refuted where it differs by more, the line is straight, and the
+    deciding parts have 99% of the distance, and where one of these differs on its own; inconclusive where the regime was not reached, or not for long enough. A predicted divergence is confirmed by a run that moves away too.
+
+    Parameters
+    ----------
+    trace : Trace
+    prediction : RatePrediction
+        As by :func:`prediction_for`.
+    comparison : Comparison, optional
+        As by :func:`compare`, where it has been made already.
+
+    Raises
+    ------
+    InputError
+        For a prediction of another game or of another algorithm.
+    """
+
+    def claim(verdict: Verdict, detail: str, joint: Measurement | None = None) -> Claim:
+        measured, interval = None, None
+        if joint is not None and joint.measured is not None:
+            per = prediction.steps_per_unit
+            measured = math.exp(-joint.measured / per)
+            reach = joint.half_width + joint.bias
+            interval = (math.exp(-(joint.measured + reach) / per), math.exp(-(joint.measured - reach) / per))
+        return Claim(
+            "predicted_rate",
+            STATEMENT,
+            prediction.rate,
+            measured,
+            verdict,
+            detail,
+            interval=interval,
+            question=Question.PREDICTED,
+            assumed=prediction.assumptions,
+        )
+
+    if prediction.declined:
+        return claim(Verdict.NOT_APPLICABLE, f"nothing is predicted: {prediction.declined}")
+    if prediction.kind == "stands still":
+        return claim(Verdict.NOT_APPLICABLE, prediction.detail)
+    found = compare(trace, prediction) if comparison is None else comparison
+    joint, parts = found.joint, _parts(found)
+    if joint.measured is None:
+        if prediction.kind == "diverges":
+            return claim(*_divergence(trace, prediction))
+        if found.deciding_is_off:
+            return claim(Verdict.REFUTED, f"no stretch of the run shows it jointly ({joint.reason}), but what should decide is off on its own. {parts}")
+        if found.is_whole and len(found.modes) == len(prediction.modes) and len(found.actions) == len(prediction.actions):
+            slowest = min(found.measured, key=lambda part: part.measured or 0.0)
+            return claim(
+                Verdict.CONFIRMED, f"no stretch of the run shows the slowest alone ({joint.reason}), but each on its own is as predicted. {parts}", slowest
+            )
+        return claim(Verdict.INCONCLUSIVE, f"no stretch of the run shows it: {joint.reason}. {parts}")
+    said = (
+        f"the exponent is off by {100 * (joint.error or 0.0):+.2g}% in iterations {joint.window[0]:,} to {joint.window[1]:,}. {parts}"
+        if joint.window
+        else parts
+    )
+    if joint.agrees:
+        vague = joint.half_width + joint.bias > VAGUE * abs(joint.predicted)
+        return claim(Verdict.INCONCLUSIVE if vague else Verdict.CONFIRMED, f"known too roughly to tell: {said}" if vague else said, joint)
+    if found.share < DOMINANT and not found.deciding_is_off:
+        return claim(Verdict.INCONCLUSIVE, f"the slowest factor does not yet decide, it has {100 * found.share:.0f}% of the distance: {said}", joint)
+    return claim(Verdict.REFUTED if joint.is_straight else Verdict.INCONCLUSIVE, said if joint.is_straight else f"the slope still changes: {said}", joint)
+
+
+def _parts(found: Comparison) -> str:
+    """How many modes and actions were measured, and the worst of them."""
+    counts = [
+        f"{sum(part.measured is not None for part in parts)} of {len(parts)} {what}{'' if len(parts) == 1 else 's'}"
+        for what, parts in (("mode", found.modes), ("action", found.actions))
+        if parts
+    ]
+    measured = found.measured
+    if not measured:
+        return f"{' and '.join(counts)} measured on their own."
+    worst = max(measured, key=lambda part: abs(part.error or 0.0))
+    return f"{' and '.join(counts)} measured on their own, the worst ({worst.name}) off by {100 * (worst.error or 0.0):+.2g}%."
+
+
+def _divergence(trace: Trace, prediction: RatePrediction) -> tuple[Verdict, str]:
+    """Whether a run that is predicted to move away, and is never near its equilibrium, does not approach it."""
+    distance = observe(trace, prediction).distance
+    quarter = max(1, len(distance) // 4)
+    first, last = float(np.median(distance[:quarter])), float(np.median(distance[-quarter:]))
+    if last >= first:
+        return Verdict.CONFIRMED, f"{prediction.detail} The run, too far away for a factor, moves away too: its distance grows from {first:.2g} to {last:.2g}."
+    return Verdict.INCONCLUSIVE, f"{prediction.detail} The run has not moved away so far: its distance went from {first:.2g} to {last:.2g}."

@@ -1,0 +1,139 @@
+"""The exponent of one decaying quantity: the stretch of a run in which it can be measured, and a line through it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+FEWEST_ROWS = 8
+"""A line through fewer rows shows nothing."""
+SHORTEST = 1.0
+"""A quantity must fall (or grow) by this many e-folds in the window, by its prediction."""
+CLOSE = 0.02
+"""A measured exponent within this part of the predicted one agrees with it."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One exponent, predicted and measured, in units of the prediction.
+
+    Attributes
+    ----------
+    name : str
+    predicted : float
+        −log of the predicted factor.
+    measured : float or None
+        None where there was no stretch to measure it in.
+    half_width : float
+        Of a 95% interval, residuals taken to be autocorrelated.
+    bias : float
+        By how much what is not linear may move the measured one, at most.
+    bent : float
+        Difference of the slopes of the two halves of the window, beyond their own 95% intervals.
+    window : (int, int) or None
+        First and last iteration.
+    rows : int
+    reason : str
+        Why there is no measurement; empty where there is one.
+    """
+
+    name: str
+    predicted: float
+    measured: float | None = None
+    half_width: float = 0.0
+    bias: float = 0.0
+    bent: float = 0.0
+    window: tuple[int, int] | None = None
+    rows: int = 0
+    reason: str = ""
+
+    @property
+    def error(self) -> float | None:
+        """Of the measured exponent, relative to the predicted one."""
+        return None if self.measured is None else (self.measured - self.predicted) / abs(self.predicted)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both are the same within 2%, or within the uncertainty of the measurement."""
+        if self.measured is None:
+            return False
+        return abs(self.measured - self.predicted) <= max(CLOSE * abs(self.predicted), self.half_width + self.bias)
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether both halves of the window have one slope, within 4% of the predicted exponent and what is not linear."""
+        return self.bent <= 2 * CLOSE * abs(self.predicted) + 2 * self.bias
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {**vars(self), "error": self.error, "window": None if self.window is None else list(self.window)}
+
+
+def measure(
+    name: str, predicted: float, iterations: np.ndarray, times: np.ndarray, logs: np.ndarray, usable: dict[str, np.ndarray], bias: np.ndarray
+) -> Measurement:
+    """Fit a line to the longest stretch in which all conditions hold.
+
+    Parameters
+    ----------
+    name : str
+    predicted : float
+        Exponent a unit of time, finite.
+    iterations, times, logs : array (rows,)
+        Step, time in units, and logarithm of the quantity.
+    usable : dict of str to array (rows,) of bool
+        Conditions; the name says what is wrong where one does not hold.
+    bias : array (rows,)
+        Bound on what is not linear in the slope at each row.
+    """
+    ok = np.isfinite(logs)
+    for condition in usable.values():
+        ok = ok & condition
+    first, stop = _longest(ok, times)
+    if stop - first < FEWEST_ROWS or abs(predicted) * (times[stop - 1] - times[first]) < SHORTEST:
+        return Measurement(name, predicted, reason=_reason(usable, ok))
+    t, y = times[first:stop], logs[first:stop]
+    slope, half_width = _line(t, y)
+    middle = len(t) // 2
+    (early, early_width), (late, late_width) = _line(t[:middle], y[:middle]), _line(t[middle:], y[middle:])
+    bent = max(0.0, abs(early - late) - early_width - late_width)
+    # What pushes by b(t) at time t moves the line's slope by the mean of b at most, up to weights near 3/2.
+    pushed = 1.5 * float(np.trapezoid(bias[first:stop], t) / (t[-1] - t[0]))
+    window = (int(iterations[first]), int(iterations[stop - 1]))
+    return Measurement(name, predicted, -slope, half_width, pushed, bent, window, len(t))
+
+
+def _longest(ok: np.ndarray, times: np.ndarray) -> tuple[int, int]:
+    """The stretch of rows without a gap that lasts longest."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], ok, [False]]).astype(np.int8)))
+    starts, stops = edges[::2], edges[1::2]
+    if len(starts) == 0:
+        return 0, 0
+    best = int(np.argmax(times[stops - 1] - times[starts]))
+    return int(starts[best]), int(stops[best])
+
+
+def _line(t: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Slope of the least-squares line, and half of its 95% interval."""
+    x = t - t.mean()
+    squares = float(x @ x)
+    slope = float(x @ (y - y.mean())) / squares
+    left = y - y.mean() - slope * x
+    spread = float(left @ left)
+    if len(t) < 4 or spread == 0:
+        return slope, 0.0
+    memory = min(max(float(left[1:] @ left[:-1]) / spread, 0.0), 0.95)
+    deviation = math.sqrt(spread / (len(t) - 2) / squares * (1 + memory) / (1 - memory))
+    # Student's quantile is below 2.5 from 8 rows on.
+    return slope, 2.5 * deviation
+
+
+def _reason(usable: dict[str, np.ndarray], ok: np.ndarray) -> str:
+    """What kept the window short: the condition that holds in the fewest rows."""
+    counts = {what: int(np.count_nonzero(condition)) for what, condition in usable.items()}
+    if not counts or np.count_nonzero(ok) == len(ok):
+        return "the run is too short for it"
+    return min(counts, key=lambda what: counts[what])
