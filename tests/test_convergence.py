@@ -78,6 +78,8 @@ def test_a_floor_that_nobody_declared_is_found():
     assert found.kind is Kind.LINEAR
     assert 5e-15 <= found.floor <= 5e-14
     assert classify_convergence(T, 0.98**T + 1e-9).kind is Kind.STALLED
+    short = 0.5 ** np.arange(60) + 1e-15 * np.abs(NOISE[:60])  # a level of ten gaps that scatter
+    assert classify_convergence(np.arange(60), short).floor > 0
     assert classify_convergence(T, 0.98**T + 1e-15, floor=0.0).kind is Kind.STALLED  # declared exact
 
 
@@ -133,6 +135,48 @@ def test_stalls_cycles_and_growth():
 def test_a_line_of_less_than_a_decade_is_not_called_linear():
     assert classify_convergence(T, np.exp(-2.2 * X)).kind is Kind.INCONCLUSIVE
     assert classify_convergence(T, np.exp(-2.4 * X)).kind is Kind.LINEAR
+
+
+def test_a_line_must_be_straight_after_its_corner():
+    """A fall of 1.2 nats after a corner is no line of a decade, though the part before it falls too."""
+    assert classify_convergence(T, np.exp(-2 * np.minimum(X, 0.7) - 4 * np.maximum(0, X - 0.7))).kind is Kind.INCONCLUSIVE
+    assert classify_convergence(T, np.exp(-4 * np.minimum(X, 0.7) - 8 * np.maximum(0, X - 0.7))).kind is Kind.LINEAR
+
+
+def test_a_rise_and_a_fall_are_no_line():
+    """It may be half of a cycle."""
+    assert classify_convergence(T, np.exp(np.where(X < 0.5, 6 * X, 6 - 6 * X))).kind is not Kind.LINEAR
+
+
+def test_a_line_that_noise_could_have_made_is_inconclusive():
+    t = np.arange(26.0)
+    few = np.exp(-5 * np.maximum(0, t / 25 - 0.4) + 0.7 * NOISE[:26])
+    assert classify_convergence(t, few).kind is Kind.INCONCLUSIVE
+    many = np.exp(-5 * np.maximum(0, X - 0.4) + 0.7 * NOISE)
+    assert classify_convergence(T, many).kind is Kind.LINEAR
+
+
+def test_slow_falls():
+    """Over the second half: by less than a tenth is a stall; by more is none, even if it would end on a plateau one day."""
+    assert classify_convergence(T, np.exp(-0.15 * X)).kind is Kind.STALLED
+    assert classify_convergence(T, np.exp(-0.3 * X)).kind is Kind.INCONCLUSIVE
+    assert classify_convergence(T, 1 + np.exp(2 - 2 * X / 0.75)).kind is Kind.INCONCLUSIVE
+
+
+def test_what_comes_before_a_floor_is_no_divergence():
+    assert classify_convergence(T, np.where(T < 3200, np.exp(2 * X), 1e-17), floor=1e-13).kind is Kind.INCONCLUSIVE
+    assert classify_convergence(T, np.where(T < 3200, np.exp(2 * X), 1e-3), floor=1e-13).kind is not Kind.LINEAR
+
+
+def test_a_rise_at_the_very_beginning_is_no_divergence():
+    assert classify_convergence(T, np.exp(-2 * np.exp(-X / 0.008))).kind is Kind.STALLED
+
+
+def test_the_window_begins_where_the_line_is_alone():
+    # The faster mode adds 100·(.95/.99)^t·4.1 of the slope: 2% at iteration 240, half at 163.
+    assert 200 <= classify_convergence(T, 0.99**T + 100 * 0.95**T).window[0] <= 400
+    # A corner as round as this still bends at x = .89; but two thirds of the line, from x = 2/3 on, are used.
+    assert 0.5 <= classify_convergence(T, np.exp(-np.logaddexp(0, 10 * (X - 0.5)))).window[0] / T[-1] <= 0.7
 
 
 def test_a_sum_of_many_modes_is_not_called_linear():
@@ -256,6 +300,19 @@ def test_rotations_find_two_frequencies_and_no_more():
     assert rotations(x, np.zeros(100), level).shape == (100, 0)
 
 
+def test_rotations_are_waves_at_the_recorded_times():
+    """Two points a turn show no sine, harmonics of what is near that are as slow as a trend, and others are one wave: neither is a column."""
+    x = np.linspace(0, 1, 97)
+    trend = np.column_stack([np.ones(97), x, x**2])
+    for turns in (48.0, 47.8, 47.4, 32.2):
+        found = rotations(x, np.cos(2 * np.pi * turns * x), trend)
+        assert found.shape[1] > 0
+        basis = np.linalg.qr(trend)[0]
+        assert np.all(np.sum((basis.T @ found) ** 2, axis=0) < 0.25 * np.sum(found**2, axis=0))
+        # A column adds a twentieth of mean square at least, so at most eleven of them are far from dependent; those of the trend itself have the condition 20.
+        assert np.linalg.cond(np.column_stack([trend, found])) < 1e3
+
+
 def test_regression_against_least_squares():
     rng = np.random.default_rng(2)
     x = np.sort(rng.uniform(0, 1, 60))
@@ -326,6 +383,16 @@ def test_memory_and_the_number_of_independent_residuals():
     assert memory(np.zeros(5), 2) == 0.0
     assert memory(np.ones(50), 20) == 0.97
     assert independent(np.ones(5), 4) == 4.0
+
+
+def test_the_interval_holds_rounding_and_bends():
+    for rate in np.linspace(0.985, 0.9999, 30):
+        low, high = classify_convergence(T, 0.3 * rate ** (T / 2)).interval or (0, 1)
+        assert low <= rate**0.5 <= high
+    t = np.arange(300.0)
+    slope, low, high = slope_interval(t, -0.05 * t - 1e-5 * t**2)
+    # The second half of this parabola has the slope at t = 224.5.
+    assert low <= -0.05 - 2e-5 * 224.5 < slope < high
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.6])

@@ -44,6 +44,14 @@ def test_what_is_no_line_is_never_called_linear(pairs):
     assert [truth.family for truth, result in pairs if truth.kind is not Kind.LINEAR and result.kind is Kind.LINEAR] == []
 
 
+@pytest.mark.parametrize(("seed", "index"), [(11, 7943), (11, 3442), (11, 19840), (11, 2959), (1, 2329), (1, 1103), (1, 607)])
+def test_the_hardest_traces_found_so_far_are_not_called_linear(seed, index):
+    """Those that came nearest among 17,000: a stretched exponential with a slow wave, which looks like two modes; power laws and cycles of few gaps."""
+    truth = traces.sample(seed, index)
+    assert truth.kind is not Kind.LINEAR
+    assert classify_convergence(truth.iterations, truth.gaps, floor=truth.floor).kind is not Kind.LINEAR
+
+
 def test_eligible_lines_are_called_linear(pairs):
     # 98% of 10,000; of 137 fewer than 92% have probability 1e-4 then.
     assert share(result.kind is Kind.LINEAR for truth, result in pairs if truth.eligible) >= 0.92

@@ -574,3 +574,16 @@ def test_a_uniform_start_that_is_an_equilibrium_is_replaced() -> None:
     assert start is not None
     assert "random:seed=0" in notes[0]
     assert default_start(RPS, 1e-9) == (None, ())
+
+
+def test_a_member_of_a_stack_that_stops_early_is_recorded_as_finely_as_alone():
+    games = [mg.games.random(n=5, seed=seed) for seed in range(6)]
+    record = mg.Record(gaps=40, policies=20)
+    together = mg.solve_many(games, mg.OptimisticMultiplicativeWeights(), steps=3_000, until=1e-6, record=record)
+    assert len({trace.steps for trace in together}) > 2
+    for game, trace in zip(games, together, strict=True):
+        alone = mg.solve(game, mg.OptimisticMultiplicativeWeights(), steps=3_000, until=1e-6, record=record)
+        assert trace.stopped == alone.stopped
+        # The ends of the others are recorded too.
+        assert set(alone.iterations) <= set(trace.iterations)
+        assert set(alone.policy_iterations) <= set(trace.policy_iterations)

@@ -168,6 +168,7 @@ def _run(runs: Stack, budget: _Budget, record: Record, feedback: Feedback, progr
     require_recording_memory(record, runs.log_start.size, _stage_count(rule, steps))
     recorder = Recorder(record, steps, runs.game.blocks)
     unreached = np.ones(len(runs), dtype=bool)
+    traces: dict[int, Trace] = {}
 
     with np.errstate(over="ignore", invalid="ignore"):  # a policy that stops being finite is reported in words
         state = algorithm.init(runs.log_start)
@@ -186,6 +187,8 @@ def _run(runs: Stack, budget: _Budget, record: Record, feedback: Feedback, progr
                 recorder.add(step, payoffs.products, gap, _average_gap(runs.game, total, step), log_policy, pin=finished or bool(np.any(reached)))
                 if rule is not None and not steady and step > 0:
                     recorder.add_stage(step, state)
+                # At once, before the record is thinned for the sake of those that go on.
+                traces.update((index, runs.trace(index, recorder, "tolerance", feedback)) for index in np.flatnonzero(reached).tolist())
                 progress(step, step if finished else steps, float(np.max(gap)))
             if finished:
                 break
@@ -198,7 +201,8 @@ def _run(runs: Stack, budget: _Budget, record: Record, feedback: Feedback, progr
                 recorder.add_stage(step, state)
                 if recorder.wants_refresh() and not recorder.wants(step):
                     recorder.add_refresh(step, payoffs.products, payoffs.gap(log_policy), _average_gap(runs.game, total, step))
-    return runs.traces(recorder, budget.until, "interrupted" if interrupt.pressed and step < steps else "budget", feedback)
+    stopped = "interrupted" if interrupt.pressed and step < steps else "budget"
+    return [traces[index] if index in traces else runs.trace(index, recorder, stopped, feedback) for index in range(len(runs))]
 
 
 def _stage_count(rule: LogLinear | None, steps: int) -> int:

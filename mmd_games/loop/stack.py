@@ -96,11 +96,9 @@ class Stack:
             except InputError as error:
                 raise InputError(f"{to_spec(self._algorithms[0])} on {self.game.name}, after step {step}: {error} (log_policy must be normalised.)") from None
 
-    def traces(self, recorder: Recorder, until: float | None, stopped: str, feedback: Feedback) -> list[Trace]:
-        """The trace of each run, cut where it reached its tolerance."""
-        return [self._trace(index, recorder, until, stopped, feedback) for index in range(len(self))]
+    def trace(self, index: int, recorder: Recorder, stopped: str, feedback: Feedback) -> Trace:
+        """The trace of one run so far."""
 
-    def _trace(self, index: int, recorder: Recorder, until: float | None, stopped: str, feedback: Feedback) -> Trace:
         def mine(value: Array) -> Array:
             return value if self._alone else value[index]
 
@@ -109,17 +107,9 @@ class Stack:
 
         rows = recorder.gap_rows()
         policy_rows = [(step, mine(log_policy)) for step, log_policy in recorder.policy_rows()]
-        end = rows[-1][0]
-        if until is not None:
-            kept_steps = {step for step, _ in policy_rows}
-            reached = [step for step, (_, gap, _) in rows if step in kept_steps and mine(gap) <= until]
-            if reached:
-                end, stopped = reached[0], "tolerance"
-        rows = [row for row in rows if row[0] <= end]
-        policy_rows = [row for row in policy_rows if row[0] <= end]
         steady = self.rule is None or self.rule.steady
         sampled = None if steady else {step for step, _ in policy_rows}
-        stages = [stage for stage in recorder.stages if stage[0] <= end and (sampled is None or stage[0] in sampled)]
+        stages = [stage for stage in recorder.stages if sampled is None or stage[0] in sampled]
         return Trace(
             game=self._games[index],
             algorithm=self._algorithms[index],

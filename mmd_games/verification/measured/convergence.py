@@ -41,8 +41,6 @@ LAST = 0.2
 """The last part of a run: on a plateau it falls by half as much at most."""
 RISE = math.log(2)
 """A gap that has risen by this factor (in nats) from its lowest is diverging, where it does not cycle more than that."""
-EARLY = 0.05
-"""Part of the record in which a rise is its beginning only."""
 BENT = 0.02
 """Where a faster mode, or a corner, still adds more than this part to the slope, the line is not alone."""
 MOST = 2 / 3
@@ -195,7 +193,7 @@ def _not_a_line(best: Fit, ahead: float, reached: bool, x: np.ndarray, y: np.nda
     """What a record is that holds no line, by the shape that explains it best."""
     spread = math.sqrt(best.squares / len(x))
     # The shape may bend where the record does not, and the other way round: both must rise, and one that stands still is enough.
-    rise = min(best.trend[-1] - np.min(best.trend[x >= EARLY]), _tenth(x, y, 9) - min(_tenth(x, y, tenth) for tenth in range(10)))
+    rise = min(best.trend[-1] - np.min(best.trend), _tenth(x, y, 9) - min(_tenth(x, y, tenth) for tenth in range(10)))
     steady = best.trend + best.residuals  # without rotations
     fall = min(float(np.interp(0.5, x, best.trend) - best.trend[-1]), _tenth(x, steady, 5) - _tenth(x, steady, 9), key=abs)
     flat = max(FLAT, 2 * spread * math.sqrt(3 / number))  # two standard deviations of the fall of a line's second half

@@ -14,7 +14,7 @@ RESOLUTION = 0.2
 EXPLAINED = 0.5
 """A tone must explain this part of what is left, or it is noise."""
 FAINTEST = 0.05
-"""Mean square, of about 1/2, of a wave that is seen."""
+"""Mean square, of about 1/2, of what a wave must add."""
 ROUNDING = 1e-16
 """Mean squared residuals below this hold no tone."""
 
@@ -33,7 +33,7 @@ def rotations(x: np.ndarray, y: np.ndarray, trend: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    array (points, 0, 6 or 12)
+    array (points, up to 12)
     """
     found = np.empty((len(x), 0))
     left = _residual(trend, y)
@@ -41,7 +41,7 @@ def rotations(x: np.ndarray, y: np.ndarray, trend: np.ndarray) -> np.ndarray:
         squares = float(left @ left)
         if squares <= len(x) * ROUNDING:
             break
-        columns = _tone(x, _frequency(x, left))
+        columns = _visible(_tone(x, _frequency(x, left)), np.column_stack([trend, found]))
         wider = np.column_stack([trend, found, columns])
         if wider.shape[1] >= len(x) / 2:
             break
@@ -74,5 +74,15 @@ def _tone(x: np.ndarray, frequency: float) -> np.ndarray:
     turns = frequency * np.arange(1, HARMONICS + 1)
     seen = np.abs(turns - pace * np.round(turns / pace))
     angles = 2 * math.pi * np.outer(x, turns[seen >= SLOWEST])
-    columns = np.column_stack([np.cos(angles), np.sin(angles)])
-    return columns[:, np.mean(columns**2, axis=0) > FAINTEST]  # at half the pace the sine is seen where it is zero only
+    return np.column_stack([np.cos(angles), np.sin(angles)])
+
+
+def _visible(columns: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The columns that are not, or hardly, made of known ones and of those before them: two points a turn show no sine, and some harmonics the same wave as others."""
+    kept, basis = [], np.linalg.qr(known)[0]
+    for column in columns.T:
+        left = column - basis @ (basis.T @ column)
+        if np.mean(left**2) > FAINTEST:
+            kept.append(column)
+            basis = np.column_stack([basis, left / np.linalg.norm(left)])
+    return np.column_stack(kept) if kept else np.empty((len(columns), 0))
