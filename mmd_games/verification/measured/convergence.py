@@ -144,7 +144,7 @@ def _checked(iterations: Sequence[int] | Array, gaps: Sequence[float] | Array, f
         raise InputError(f"floor must be a finite number that is not negative, got {floor!r}.")
     for wrong, words in (
         (~np.isfinite(t), "iterations must be finite; entry {entry} is {iteration}"),
-        (np.diff(t, prepend=-np.inf) <= 0, "iterations must be increasing; entry {entry}, iteration {iteration:.0f}, does not follow the one before"),
+        (np.append(False, t[1:] <= t[:-1]), "iterations must be increasing; entry {entry}, iteration {iteration:.0f}, does not follow the one before"),
         (~np.isfinite(g), "gaps must be finite; the one at iteration {iteration:.0f} is {gap}"),
         (g < -(floor or 0.0), "gaps must not be negative; the one at iteration {iteration:.0f} is {gap:.3g}"),
     ):
@@ -198,9 +198,9 @@ def _not_a_line(best: Fit, ahead: float, reached: bool, x: np.ndarray, y: np.nda
     fall = min(float(np.interp(0.5, x, best.trend) - best.trend[-1]), _tenth(x, steady, 5) - _tenth(x, steady, 9), key=abs)
     flat = max(FLAT, 2 * spread * math.sqrt(3 / number))  # two standard deviations of the fall of a line's second half
     if not reached and rise > max(RISE, spread):
-        return Kind.DIVERGING, f"it has risen by a factor of {math.exp(rise):.3g} from its lowest; {best.name} explains it best."
+        return Kind.DIVERGING, f"it has risen by a factor of {math.exp(rise):.3g} from its lowest."
     if not reached and abs(fall) < flat:
-        return Kind.STALLED, f"over the second half of the run it fell by a factor of {math.exp(max(fall, 0.0)):.3g} only; {best.name} explains it best."
+        return Kind.STALLED, f"over the second half of the run it fell by a factor of {math.exp(max(fall, 0.0)):.3g} only."
     if ahead < CLEAR:
         return Kind.INCONCLUSIVE, f"a line and {best.name} explain it about as well."
     if best.family in ("power law", "stretched exponential"):
