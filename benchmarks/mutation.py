@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 JUDGE = ROOT / "mmd_games" / "verification"
 TESTS = {
     "updates": ["updates", "algorithms"],
-    "measured": ["convergence", "judge"],
+    "measured": ["measured", "convergence", "judge"],
     "predicted": ["predicted_rates", "predicted_comparison"],
     "bounds": ["bounds"],
     "verification": ["claims"],
@@ -106,7 +106,18 @@ def kills(tree: Path, mutant: MutationSpec) -> dict[str, object]:
         changed = path.read_text(encoding="utf-8").splitlines()
         lines = [new.strip() for old, new in zip(original, changed, strict=False) if old != new][:1]
         forget_bytecode(path)
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *test_files(tree, mutant.module_path)]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-q",
+            "--no-header",
+            "-p",
+            "no:cacheprovider",
+            "--hypothesis-profile=unshrunk",
+            *test_files(tree, mutant.module_path),
+        ]
         try:
             status = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=TIMEOUT).returncode
         except subprocess.TimeoutExpired:

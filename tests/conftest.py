@@ -10,12 +10,13 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 EXAMPLES = 50
 
 settings.register_profile("short", derandomize=True, deadline=None, database=None, print_blob=False, max_examples=EXAMPLES)
 settings.register_profile("thorough", settings.get_profile("short"), max_examples=10 * EXAMPLES)
+settings.register_profile("unshrunk", settings.get_profile("short"), phases=(Phase.explicit, Phase.generate))  # for mutants, whose failures nobody reads
 settings.load_profile("short")  # --hypothesis-profile=thorough, which comes later, overrides it
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
