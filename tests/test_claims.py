@@ -72,7 +72,7 @@ def test_two_recorded_policies_are_needed_to_rest(game):
 
 
 def test_a_trace_of_two_gaps_is_too_short(game):
-    with pytest.raises(mg.InputError, match="2 recorded gaps; 3 at least"):
+    with pytest.raises(mg.InputError, match="recorded 2 gaps; judging needs 3"):
         judge(brought_in(game, falling(TARGET, [0.2, -0.1, -0.1], 0.9, 2)))
 
 
@@ -134,19 +134,27 @@ def test_no_projection_is_promised_where_the_equilibrium_is_unique(game):
 
 
 def test_an_equilibrium_in_rationals_is_proved_and_known_to_be_the_only_one(game):
-    judgement = judge(mg.solve(game, until=1e-10))
-    proved = claim(judgement, "exact_equilibrium")
+    proved = claim(judge(mg.solve(game, until=1e-10)), "exact_equilibrium")
     assert (proved.verdict, proved.question) == (Verdict.CONFIRMED, Question.PROVED)
     assert "the only equilibrium" in proved.detail
-    assert "3 of 3 actions" in proved.detail
-    assert proved.measured == pytest.approx(np.abs(judgement.reference.policy - mg.solve(game, until=1e-10).policy).sum() / 2, abs=1e-15)
+    assert (proved.predicted, proved.measured) == (3, 3)
 
 
-def test_of_several_proved_equilibria_none_is_the_one_to_be_near(clones):
+def test_of_several_equilibria_one_is_proved_that_plays_as_many_actions(clones):
     proved = claim(judge(mg.solve(clones, until=1e-10)), "exact_equilibrium")
     assert proved.verdict is Verdict.CONFIRMED
-    assert proved.measured is None
     assert "one of infinitely many" in proved.detail
+    assert (proved.predicted, proved.measured) == (6, 6)
+    assert "broke ties" not in proved.detail
+
+
+def test_ties_that_rounding_of_the_table_broke_are_told():
+    # A payoff of 1/6 is no float: the exact table has an equilibrium of fewer actions than the one that is meant.
+    kuhn = mg.games.from_spec("openspiel:kuhn_poker")
+    proved = claim(judge(mg.solve(kuhn, steps=50)), "exact_equilibrium")
+    assert proved.verdict is Verdict.CONFIRMED
+    assert proved.measured < proved.predicted == 22
+    assert "broke ties" in proved.detail
 
 
 @pytest.mark.parametrize("made", [lambda: mg.games.random(n=101), lambda: mg.MatrixGame(np.zeros((2, 3)))])

@@ -10,8 +10,12 @@ from mmd_games.errors import InputError, unknown
 from mmd_games.games.game import Game
 from mmd_games.loop import Exact, Sampled, StderrProgress, Trace, default_start, solve, start_from_spec
 from mmd_games.loop.feedback import Feedback
-from mmd_games.loop.starts import never_played
+from mmd_games.loop.starts import never_played, random_start
 from mmd_games.specs import build, parse
+from mmd_games.verification import predict_rate
+
+LARGEST_FORETOLD = 1000
+"""In larger games the rate is not predicted before the run, for that takes an equilibrium."""
 
 
 def game_from(source: str, payoffs: bool, symmetrise: bool) -> Game:
@@ -28,9 +32,19 @@ def game_from(source: str, payoffs: bool, symmetrise: bool) -> Game:
 
 
 def run(game: Game, algorithm: Any, steps: int, tolerance: float, start: str | None, feedback: Feedback) -> tuple[Trace, tuple[str, ...]]:
-    """Run to a tenth of the tolerance, so that the tolerance itself lies inside the record."""
+    """Run to a tenth of the tolerance, so that the tolerance itself lies inside the record.
+
+    Where theory predicts that the settings move away, the run goes on to its budget, from a start that hides nothing: the uniform one may lie on a symmetry of the game
+    that the growing modes do not touch, or pass by the equilibrium before they have grown.
+    """
     policy, notes = default_start(game, tolerance) if start is None else (start_from_spec(start, game), ())
-    trace = solve(game, algorithm, steps=steps, until=tolerance / 10, start=policy, feedback=feedback, progress=StderrProgress())
+    until: float | None = tolerance / 10
+    if game.actions <= LARGEST_FORETOLD and predict_rate(game, algorithm).kind == "diverges":
+        until, said = None, "theory predicts that these settings move away from the equilibrium: the run is not stopped at the tolerance"
+        if start is None and not notes:
+            policy, said = random_start(game), f"{said}, and begins at random:seed=0"
+        notes = (*notes, f"{said}.")
+    trace = solve(game, algorithm, steps=steps, until=until, start=policy, feedback=feedback, progress=StderrProgress())
     return trace, (*notes, *never_played(policy))
 
 

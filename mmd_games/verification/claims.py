@@ -12,6 +12,7 @@ from mmd_games.games.game import Game, certified_gap
 from mmd_games.loop.trace import Trace
 from mmd_games.verification.headline import is_short
 from mmd_games.verification.measured import Convergence, Kind
+from mmd_games.verification.predicted import RatePrediction
 from mmd_games.verification.verdicts import Claim, Question, Verdict
 
 DEFAULT_TOLERANCE = 1e-8
@@ -32,18 +33,32 @@ def allowed_distance(game: Game, tolerance: float) -> float:
     return math.sqrt(tolerance / (float(game.scale) or 1.0))
 
 
-def claim_rest(trace: Trace, convergence: Convergence, allowed: float) -> Claim:
-    """The run came to rest, wherever that is: its policies of the last tenth are near its last one."""
-    statement = "The last iterate has come to rest: how far the policies of the run's last tenth are from it at most (total variation)"
+def claim_rest(trace: Trace, convergence: Convergence, allowed: float, *, reached: bool, approaches: bool) -> Claim:
+    """The run came to rest, wherever that is: its policies of the last tenth are near its last one, and its gap has come to its end.
+
+    Parameters
+    ----------
+    trace : Trace
+    convergence : Convergence
+    allowed : float
+        As by :func:`allowed_distance`.
+    reached : bool
+        Whether the gap is within the tolerance.
+    approaches : bool
+        As by :func:`mmd_games.verification.headline.may_approach`.
+    """
+    statement = "The last iterate has come to rest: largest distance of the policies of the run's last tenth from it (total variation)"
     late = trace.log_policies[trace.policy_iterations >= LAST_PART * trace.steps]
     measured = float(np.max(total_variation(np.exp(late), trace.policy, trace.game.blocks)))
+    stands = convergence.kind in (Kind.STALLED, Kind.DIVERGING) and not is_short(trace) and not approaches
     verdict, detail = Verdict.CONFIRMED, f"allowed √(tolerance/L) = {allowed:.1e}; {len(late)} recorded policies."
     if len(late) < 2:
         verdict, detail = Verdict.INCONCLUSIVE, "no other policy of the last tenth was recorded."
     elif measured > allowed:
-        moves = convergence.kind in (Kind.STALLED, Kind.DIVERGING) and not is_short(trace)
-        verdict = Verdict.REFUTED if moves else Verdict.INCONCLUSIVE
-        detail += " It still moves" + (", and its gap does not fall." if moves else ".")
+        verdict = Verdict.REFUTED if stands else Verdict.INCONCLUSIVE
+        detail += " It still moves" + (", and its gap does not fall." if stands else ".")
+    elif not (reached or stands):
+        verdict, detail = Verdict.INCONCLUSIVE, f"{detail} It moves little, but its gap is above the tolerance and may still fall."
     return Claim("rest", statement, 0.0, measured, verdict, detail, question=Question.CONVERGED)
 
 
@@ -79,13 +94,32 @@ def claim_distance(trace: Trace, reference: NashEquilibrium, allowed: float) -> 
     return claim(measured, Verdict.CONFIRMED if measured <= allowed else Verdict.REFUTED, detail)
 
 
-def claim_rate(trace: Trace, convergence: Convergence) -> Claim:
-    """Whether the gap falls linearly, and how fast; a run that is too short for its settings refutes nothing."""
+def claim_rate(trace: Trace, convergence: Convergence, predicted: Claim, prediction: RatePrediction, *, approaches: bool) -> Claim:
+    """Whether the gap falls linearly, and how fast; what may still become a line is not refuted.
+
+    Parameters
+    ----------
+    trace : Trace
+    convergence : Convergence
+    predicted : Claim
+        That of the predicted rate.
+    prediction : RatePrediction
+    approaches : bool
+        As by :func:`mmd_games.verification.headline.may_approach`.
+    """
     verdict = {Kind.LINEAR: Verdict.CONFIRMED, Kind.INCONCLUSIVE: Verdict.INCONCLUSIVE}.get(convergence.kind, Verdict.REFUTED)
-    detail = f"{convergence.kind.value}: {convergence.evidence}"
+    detail, interval = f"{convergence.kind.value}: {convergence.evidence}", convergence.interval
+    line = prediction.target == "nash" and prediction.kind == "linear"
     if verdict is Verdict.REFUTED and is_short(trace):
         verdict, detail = Verdict.INCONCLUSIVE, f"{detail} But the run is too short to tell."
+    elif verdict is Verdict.REFUTED and approaches:
+        verdict, detail = Verdict.INCONCLUSIVE, f"{detail} But the policy still approaches the equilibrium in KL, so it may become a line."
+    elif verdict is Verdict.REFUTED and line and convergence.kind is Kind.SUBLINEAR:
+        verdict, detail = Verdict.INCONCLUSIVE, f"{detail} But theory predicts a line in the end."
     if convergence.window is not None and convergence.kind is Kind.LINEAR:
         detail += f" Iterations {convergence.window[0]:,} to {convergence.window[1]:,}."
+    expected = prediction.rate if line else None
+    if expected is not None and interval is not None and predicted.verdict is Verdict.CONFIRMED and not interval[0] <= expected <= interval[1]:
+        detail += " The gap is still decided by more than the slowest part of the prediction, which is measured below."
     statement = "The gap falls linearly: factor an iteration"
-    return Claim("rate", statement, None, convergence.rate, verdict, detail, interval=convergence.interval, question=Question.LINEAR)
+    return Claim("rate", statement, expected, convergence.rate, verdict, detail, interval=interval, question=Question.LINEAR)

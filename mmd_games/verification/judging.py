@@ -10,7 +10,7 @@ from mmd_games.games.game import Game
 from mmd_games.loop.trace import Trace
 from mmd_games.verification.bounds import check_bounds, gap_rounding
 from mmd_games.verification.claims import allowed_distance, claim_distance, claim_gap, claim_rate, claim_rest, default_tolerance
-from mmd_games.verification.headline import headline_of
+from mmd_games.verification.headline import headline_of, may_approach
 from mmd_games.verification.limits import claim_projection, claim_support
 from mmd_games.verification.measured import Convergence, Kind, classify_convergence
 from mmd_games.verification.predicted import RatePrediction, check_rate, prediction_for
@@ -63,27 +63,31 @@ def judge(trace: Trace, tolerance: float | None = None) -> Judgement:
         For a tolerance that is not positive, or a trace of fewer than three recorded gaps.
     """
     require_positive(tolerance=tolerance)
+    if not isinstance(trace, Trace):
+        raise InputError(f"A trace is judged, as mg.solve returns it or Trace.from_policies makes it; got {type(trace).__name__}.")
     game, tolerance = trace.game, default_tolerance(trace.game) if tolerance is None else float(tolerance)
     convergence = _convergence(trace, tolerance)
     reference, allowed = nash(game), allowed_distance(game, tolerance)
-    gap, distance = claim_gap(trace, tolerance), claim_distance(trace, reference, allowed)
     prediction = prediction_for(trace, reference=reference)
+    approaches = may_approach(trace, reference, prediction)
+    gap, distance, predicted = claim_gap(trace, tolerance), claim_distance(trace, reference, allowed), check_rate(trace, prediction)
     reached = gap.verdict is Verdict.CONFIRMED and distance.verdict is Verdict.CONFIRMED
     made = [
-        claim_rest(trace, convergence, allowed),
+        claim_rest(trace, convergence, allowed, reached=gap.verdict is Verdict.CONFIRMED, approaches=approaches),
         gap,
         distance,
-        claim_support(trace, reference, allowed) if reached else None,
+        claim_support(trace, reference, allowed, reached=reached),
         claim_projection(trace, reference, allowed, reached) if prediction.zero_modes else None,
-        claim_rate(trace, convergence),
-        check_rate(trace, prediction),
+        claim_rate(trace, convergence, predicted, prediction, approaches=approaches),
+        predicted,
         claim_exact_gap(trace, tolerance),
         claim_exact_equilibrium(trace, reference),
         *check_bounds(trace, reference),
     ]
     order = list(Question)
     claims = tuple(sorted((claim for claim in made if claim is not None), key=lambda claim: order.index(claim.question)))
-    return Judgement(headline_of(trace, claims, convergence, tolerance, reference), claims, tolerance, reference, convergence, prediction)
+    headline = headline_of(trace, claims, convergence, tolerance, prediction=prediction, approaches=approaches)
+    return Judgement(headline, claims, tolerance, reference, convergence, prediction)
 
 
 def _convergence(trace: Trace, tolerance: float) -> Convergence:
@@ -92,7 +96,7 @@ def _convergence(trace: Trace, tolerance: float) -> Convergence:
     if rows >= FEWEST_ROWS:
         return classify_convergence(trace.iterations, trace.gaps, floor=floor)
     if trace.gaps[-1] > tolerance:
-        raise InputError(f"This trace has {rows} recorded gaps; {FEWEST_ROWS} at least are needed to judge a run: more steps would be right.")
+        raise InputError(f"The run recorded {rows} gaps; judging needs {FEWEST_ROWS} at least: more steps would be right.")
     return Convergence(Kind.INCONCLUSIVE, None, None, None, floor, f"the tolerance was reached within {trace.steps} steps, which have no shape.")
 
 

@@ -20,11 +20,11 @@ LARGEST_PROJECTION = 1000
 """In larger games the start is not projected: the program takes minutes."""
 
 
-def claim_support(trace: Trace, reference: NashEquilibrium, allowed: float) -> Claim | None:
-    """The last iterate plays every action that any equilibrium plays; None where the reference's support is not proven the largest.
+def claim_support(trace: Trace, reference: NashEquilibrium, allowed: float, *, reached: bool) -> Claim:
+    """The last iterate plays every action that any equilibrium plays.
 
     Every limit of a proximal outer loop that starts with full support has the largest support of any equilibrium. A probability below `allowed` cannot be told from zero at
-    this tolerance, unless it is seen to vanish.
+    this tolerance, unless it is zero or is seen to vanish.
 
     Parameters
     ----------
@@ -32,24 +32,25 @@ def claim_support(trace: Trace, reference: NashEquilibrium, allowed: float) -> C
     reference : NashEquilibrium
     allowed : float
         How far, in total variation, a policy of this tolerance may be from the equilibria.
+    reached : bool
+        Whether the last iterate is an equilibrium, within the tolerance.
     """
-    if reference.selection != LARGEST_SUPPORT or not reference.converged:
-        return None
     statement = "The last iterate plays every action that some equilibrium plays (the number of them)"
+    if reference.selection != LARGEST_SUPPORT or not reference.converged or not reached:
+        why = "the run did not come to an equilibrium." if not reached else "which actions the equilibria play is not known beyond rounding."
+        return Claim("support", statement, None, None, Verdict.NOT_APPLICABLE, why, question=Question.EQUILIBRIUM)
     support = np.array(reference.support)
-    now = trace.policy[support]
+    now, logs = trace.policy[support], trace.log_policy[support]
     half = int(np.searchsorted(trace.policy_iterations, 0.5 * trace.steps))
     faint = now <= allowed
-    gone = faint & (trace.log_policy[support] < trace.log_policies[half][support] - np.log(VANISHES))
+    gone = faint & (np.isneginf(logs) | (logs < trace.log_policies[half][support] - np.log(VANISHES)))
     predicted, measured = float(len(support)), float(np.count_nonzero(~gone))
-    detail, verdict = (
-        f"of {len(reference.policy):,} actions; the support of the reference is proven to be the largest, its margin is {reference.margin:.1g} L.",
-        Verdict.CONFIRMED,
-    )
+    detail = f"of {len(reference.policy):,} actions; the least probability or slack of the reference is {reference.margin:.1g} (slacks over L), so its support is the largest."
+    verdict = Verdict.CONFIRMED
     if np.any(gone):
-        detail, verdict = f"{_names(trace, support[gone])} vanished, which an equilibrium plays.", Verdict.REFUTED
+        verdict, detail = Verdict.REFUTED, f"{_names(trace, support[gone])} vanished, which an equilibrium plays."
     elif np.any(faint):
-        detail, verdict = f"{_names(trace, support[faint])}: below {allowed:.1e}, which this tolerance cannot tell from zero.", Verdict.INCONCLUSIVE
+        verdict, detail = Verdict.INCONCLUSIVE, f"{_names(trace, support[faint])}: below {allowed:.1e}, which this tolerance cannot tell from zero."
     return Claim("support", statement, predicted, measured, verdict, detail, question=Question.EQUILIBRIUM)
 
 

@@ -38,6 +38,10 @@ class Headline(Enum):
     SLOW = (Verdict.INCONCLUSIVE, "The gap has stopped falling for now, but the policy still approaches the equilibrium in KL: a longer run would tell.")
     TOO_SHORT = (Verdict.INCONCLUSIVE, "The run is too short to tell.")
     UNCLEAR = (Verdict.INCONCLUSIVE, "The tolerance was reached, but the record does not show that the run goes to the equilibrium at a linear rate.")
+    PASSING = (
+        Verdict.INCONCLUSIVE,
+        "The tolerance was met, but theory predicts that these settings move away from the equilibrium: a longer run, from a random start, would tell.",
+    )
     ROUNDING = (Verdict.INCONCLUSIVE, "The last gap lies within its rounding error of the tolerance: a larger tolerance would tell.")
     ALREADY = (Verdict.INCONCLUSIVE, "The start already is an equilibrium within the tolerance, so the run shows nothing: start elsewhere.")
 
