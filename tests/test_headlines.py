@@ -98,3 +98,13 @@ def test_claims_do_not_refute_what_the_headline_leaves_open():
 def test_only_traces_are_judged():
     with pytest.raises(mg.InputError, match="A trace is judged"):
         mg.verify(None)
+
+
+def test_compared_methods_begin_at_one_start(tmp_path):
+    """Multiplicative weights move away, so all begin where that shows."""
+    assert cli.main(["compare", BLOTTO, "--algorithm", "mpo", "--algorithm", "mwu", "--products", "300", "--out", str(tmp_path)]) == 0
+    starts = [mg.Trace.load(tmp_path / f"trace-{number}.npz").log_policies[0] for number in (1, 2)]
+    assert np.array_equal(*starts)
+    assert np.ptp(starts[0]) > 0.1
+    assert cli.main(["compare", BLOTTO, "--algorithm", "mpo", "--algorithm", "omwu", "--products", "300", "--out", str(tmp_path)]) == 0
+    assert np.ptp(mg.Trace.load(tmp_path / "trace-1.npz").log_policies[0]) < 1e-12

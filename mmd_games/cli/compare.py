@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from mmd_games import algorithms, report
 from mmd_games.cli.again import command_for_run
 from mmd_games.cli.app import AsJson, FeedbackSpec, Payoffs, Source, Start, Symmetrise, Tolerance, Whole, app
-from mmd_games.cli.playing import feedback_from, game_from, run
+from mmd_games.cli.playing import common_start, feedback_from, game_from, run
 from mmd_games.errors import require_positive, require_whole
 from mmd_games.loop import DEFAULT_STEPS
 from mmd_games.loop.budget import steps_within
@@ -45,6 +45,7 @@ def compare(
     report.require_writable(out)
     game = game_from(source, payoffs, symmetrise)
     allowed = default_tolerance(game) if tolerance is None else tolerance
+    start = common_start(game, chosen, start)
     results = []
     for method in chosen:
         steps = steps_within(products, method, game)

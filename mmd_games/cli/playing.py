@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ from mmd_games.errors import InputError, unknown
 from mmd_games.games.game import Game
 from mmd_games.loop import Exact, Sampled, StderrProgress, Trace, default_start, solve, start_from_spec
 from mmd_games.loop.feedback import Feedback
-from mmd_games.loop.starts import never_played, random_start
+from mmd_games.loop.starts import never_played
 from mmd_games.specs import build, parse
 from mmd_games.verification import predict_rate
 
 LARGEST_FORETOLD = 1000
 """In larger games the rate is not predicted before the run, for that takes an equilibrium."""
+REVEALING = "random:seed=0"
+"""Where runs begin that are predicted to move away: the uniform start may lie on a symmetry of the game that the growing modes do not touch."""
 
 
 def game_from(source: str, payoffs: bool, symmetrise: bool) -> Game:
@@ -32,20 +35,25 @@ def game_from(source: str, payoffs: bool, symmetrise: bool) -> Game:
 
 
 def run(game: Game, algorithm: Any, steps: int, tolerance: float, start: str | None, feedback: Feedback) -> tuple[Trace, tuple[str, ...]]:
-    """Run to a tenth of the tolerance, so that the tolerance itself lies inside the record.
-
-    Where theory predicts that the settings move away, the run goes on to its budget, from a start that hides nothing: the uniform one may lie on a symmetry of the game
-    that the growing modes do not touch, or pass by the equilibrium before they have grown.
-    """
+    """Run to a tenth of the tolerance, so that the tolerance itself lies inside the record; to the end of the budget where theory predicts that the settings move away."""
     policy, notes = default_start(game, tolerance) if start is None else (start_from_spec(start, game), ())
     until: float | None = tolerance / 10
-    if game.actions <= LARGEST_FORETOLD and predict_rate(game, algorithm).kind == "diverges":
+    if _moves_away(game, algorithm):
         until, said = None, "theory predicts that these settings move away from the equilibrium: the run is not stopped at the tolerance"
         if start is None and not notes:
-            policy, said = random_start(game), f"{said}, and begins at random:seed=0"
+            policy, said = start_from_spec(REVEALING, game), f"{said}, and begins at {REVEALING}"
         notes = (*notes, f"{said}.")
     trace = solve(game, algorithm, steps=steps, until=until, start=policy, feedback=feedback, progress=StderrProgress())
     return trace, (*notes, *never_played(policy))
+
+
+def common_start(game: Game, methods: Sequence[Any], start: str | None) -> str | None:
+    """One start for all methods: that of the methods which move away, where there is such a one and none is given."""
+    return REVEALING if start is None and any(_moves_away(game, method) for method in methods) else start
+
+
+def _moves_away(game: Game, algorithm: Any) -> bool:
+    return game.actions <= LARGEST_FORETOLD and predict_rate(game, algorithm).kind == "diverges"
 
 
 def feedback_from(spec: str) -> Feedback:
