@@ -41,8 +41,8 @@ TESTS = {
 ALL = ["claims", "verification"]
 """Tried afterwards."""
 ASKED = 0.9
-TIMEOUT = 600
-"""Seconds after which a mutant counts as killed: it made something endless."""
+TIMEOUT, ENDLESS = 600, -1
+"""Seconds after which a mutant counts as killed, for it made something endless, and what stands for the status then."""
 
 
 def modules() -> list[Path]:
@@ -97,33 +97,38 @@ def forget_bytecode(path: Path) -> None:
         compiled.unlink()
 
 
+def status_of_tests(tree: Path, files: list[str]) -> int:
+    """The exit status of pytest over some files of a copy: 0 passed, 1 failed, 2 not even collected; otherwise nothing was tested."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", "--hypothesis-profile=unshrunk", *files]
+    try:
+        return subprocess.run(command, cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)}, capture_output=True, timeout=TIMEOUT).returncode
+    except subprocess.TimeoutExpired:
+        return ENDLESS
+
+
 def kills(tree: Path, mutant: MutationSpec) -> dict[str, object]:
     """Try one mutant in a copy of the tree."""
     path = tree / mutant.module_path.relative_to(ROOT)
-    environment = {**os.environ, "PYTHONPATH": str(tree)}
     original = path.read_text(encoding="utf-8").splitlines()
     with use_mutation(path, get_operator(mutant.operator_name)(**mutant.operator_args), mutant.occurrence):
         changed = path.read_text(encoding="utf-8").splitlines()
         lines = [new.strip() for old, new in zip(original, changed, strict=False) if old != new][:1]
         forget_bytecode(path)
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-x",
-            "-q",
-            "--no-header",
-            "-p",
-            "no:cacheprovider",
-            "--hypothesis-profile=unshrunk",
-            *test_files(tree, mutant.module_path),
-        ]
-        try:
-            status = subprocess.run(command, cwd=tree, env=environment, capture_output=True, timeout=TIMEOUT).returncode
-        except subprocess.TimeoutExpired:
-            status = -1
+        status = status_of_tests(tree, test_files(tree, mutant.module_path))
     forget_bytecode(path)
-    return {"mutant": key(mutant), "line": lines[0] if lines else "", "killed": status != 0}
+    if status not in (0, 1, 2, ENDLESS):
+        raise SystemExit(f"pytest ended with status {status} on {key(mutant)}: nothing was tested.")
+    return {"mutant": key(mutant), "line": lines[0] if lines else "", "killed": status != 0, "status": status}
+
+
+def require_green() -> None:
+    """Without mutants all tests must pass, or every mutant would count as killed."""
+    with tempfile.TemporaryDirectory() as folder:
+        tree = copy_of_the_tree(folder)
+        files = list(dict.fromkeys(name for path in modules() for name in test_files(tree, path)))
+        status = status_of_tests(tree, files)
+    if status != 0:
+        raise SystemExit(f"Without mutants pytest ends with status {status}; the tests must pass first.")
 
 
 def main() -> int:
@@ -134,6 +139,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"), help="finished mutants, one a line")
     asked = parser.parse_args()
+    require_green()
     every = every_mutant()
     drawn = random.Random(asked.seed).sample(every, min(asked.mutants, len(every)))
     done = {row["mutant"]: row for row in map(json.loads, asked.out.read_text().splitlines())} if asked.out.exists() else {}

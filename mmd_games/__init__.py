@@ -13,12 +13,16 @@ from mmd_games.algorithms import MultiplicativeWeights as MultiplicativeWeights
 from mmd_games.algorithms import NashMirrorDescent as NashMirrorDescent
 from mmd_games.algorithms import OptimisticMultiplicativeWeights as OptimisticMultiplicativeWeights
 from mmd_games.algorithms import PolicyUpdate as PolicyUpdate
+from mmd_games.equilibria import ExactEquilibrium as ExactEquilibrium
 from mmd_games.equilibria import NashEquilibrium as NashEquilibrium
 from mmd_games.equilibria import RegularisedEquilibrium as RegularisedEquilibrium
 from mmd_games.equilibria import distance_to_equilibria as distance_to_equilibria
+from mmd_games.equilibria import equilibrium_certificate as equilibrium_certificate
+from mmd_games.equilibria import gap_certificate as gap_certificate
 from mmd_games.equilibria import nash as nash
 from mmd_games.equilibria import nash_many as nash_many
 from mmd_games.equilibria import regularised_equilibrium as regularised_equilibrium
+from mmd_games.equilibria import write_certificate as write_certificate
 from mmd_games.errors import InputError as InputError
 from mmd_games.games.files import read_game as read_game
 from mmd_games.games.game import Game as Game
@@ -40,7 +44,10 @@ from mmd_games.loop import solve as solve
 from mmd_games.loop import solve_many as solve_many
 from mmd_games.report import Report as Report
 from mmd_games.report import verify as verify
+from mmd_games.verification import Claim as Claim
+from mmd_games.verification import Convergence as Convergence
 from mmd_games.verification import RatePrediction as RatePrediction
+from mmd_games.verification import Verdict as Verdict
 from mmd_games.verification import classify_convergence as classify_convergence
 from mmd_games.verification import predict_rate as predict_rate
 

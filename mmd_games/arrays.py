@@ -94,7 +94,8 @@ def kl(log_p: Array, log_q: Array) -> Array:
     series = s * series
     # Far away, p·expm1(d) would be 0·inf: write it as q − p.
     terms = xp.where(small, p * series, (q - p) - xp.where(positive, p * d, zero))
-    return xp.sum(xp.where(positive, terms, q), axis=-1)
+    # Where probabilities underflow, rounding can leave less than nothing of a term.
+    return xp.sum(xp.where(positive, xp.where(terms > 0, terms, zero), q), axis=-1)
 
 
 def total_variation(p: Array, q: Array, blocks: Blocks) -> Array:

@@ -1,7 +1,7 @@
 """Re-checks a certificate with Python's integers alone; a file that needs nothing else: ``python certificate_check.py FILE``.
 
 Nothing here comes from the program that found the equilibrium. Only addition, multiplication and comparison of integers decide, and for
-"unique" an elimination modulo a prime. Exit status 0: every statement is true; 1: one is false, or the file was altered; 2: it is no certificate.
+"unique" an elimination modulo a prime. Exit status 0: every statement is true; 1: one is false, or the file was changed; 2: it is no certificate.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ LONGEST = 50_000
 """Digits of one number."""
 PIECE = 600
 """Digits that Python turns into an integer however its limit on them is set."""
+TOO_DEEP = "it is nested too deeply for one."
 MODULI = (2**61 - 1, 2**89 - 1, 2**127 - 1)
 """A matrix of full rank modulo any of these is of full rank."""
 
@@ -40,7 +41,7 @@ class CertificateError(ValueError):
 
 @dataclass(frozen=True)
 class Checked:
-    """What became of a certificate: whether it holds, the sentences found to be true, and the first that is false (empty where it holds)."""
+    """What became of a certificate: whether it holds, the sentences found to be true, and what the first false one says wrongly (empty where it holds)."""
 
     holds: bool
     statements: tuple[str, ...] = ()
@@ -65,16 +66,17 @@ def check_file(path: str) -> Checked:
     if len(content) > LARGEST_FILE:
         raise CertificateError(f"{path} is larger than {LARGEST_FILE:,} bytes, the most that is read.")
     try:
-        document = json.loads(
-            content.decode("utf-8"), object_pairs_hook=_without_repetition, parse_constant=_no_number, parse_float=_no_number, parse_int=_no_number
-        )
-    except CertificateError:
-        raise
+        hooks: Any = dict.fromkeys(("parse_constant", "parse_float", "parse_int"), _no_number)
+        return check_certificate(json.loads(content.decode("utf-8"), object_pairs_hook=_without_repetition, **hooks))
+    except UnicodeDecodeError:
+        why = "it is not a text file."
     except RecursionError:
-        raise CertificateError(f"{path} is nested too deeply for a certificate.") from None
-    except ValueError as error:
-        raise CertificateError(f"{path} is not valid JSON ({str(error)[:200]}).") from None
-    return check_certificate(document)
+        why = TOO_DEEP
+    except json.JSONDecodeError as error:
+        why = f"line {error.lineno}, column {error.colno} is not valid JSON ({error.msg})."
+    except CertificateError as error:
+        why = str(error)
+    raise CertificateError(f"{path} is not a certificate: {why}")
 
 
 def check_certificate(document: Any) -> Checked:
@@ -85,26 +87,24 @@ def check_certificate(document: Any) -> Checked:
     CertificateError
         Where it is no certificate: a key is missing or unknown, or a number is not written as one.
     """
-    if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-        raise CertificateError(f"This is no certificate of the schema {SCHEMA}.")
+    _require(isinstance(document, dict) and document.get("schema") == SCHEMA, f"its schema is not {SCHEMA}.")
     kind = document.get("kind")
     if not isinstance(kind, str) or kind not in KEYS:
-        raise CertificateError("The kind of the certificate must be 'equilibrium' or 'gap'.")
-    _require_keys(document, KEYS[kind], "The certificate")
+        raise CertificateError("its kind must be 'equilibrium' or 'gap'.")
+    _require_keys(document, KEYS[kind], "it")
     for key in ("game", "units", "sha256"):
-        if not isinstance(document[key], str):
-            raise CertificateError(f"'{key}' must be text.")
+        _require(isinstance(document[key], str), f"'{key}' must be text.")
+    if _fingerprint(document) != document["sha256"]:
+        return Checked(False, false="the file was changed after it was written: its SHA-256 does not match.")
     table = _table(document["table"])
     matrix, symmetric = table[0], _boolean(document["symmetric"], "symmetric")
-    if symmetric and len(matrix) != len(matrix[0]):
-        raise CertificateError("The table of a symmetric game must have as many rows as columns.")
+    _require(not symmetric or len(matrix) == len(matrix[0]), "the table of a symmetric game must have as many rows as columns.")
     policies = _policies(document["policies"], "policies", matrix, symmetric)
     statements: list[str] = []
     try:
         if symmetric and any(matrix[i][j] != -matrix[j][i] for i in range(len(matrix)) for j in range(i + 1)):
-            raise _Untrue("the table of a symmetric game is minus its mirror image.")
+            raise _Untrue("the game is said to be symmetric, and its table is not minus its mirror image.")
         (_check_gap if kind == "gap" else _check_equilibrium)(document, *table, policies, statements)
-        _check_fingerprint(document)
     except _Untrue as untrue:
         return Checked(False, tuple(statements), str(untrue))
     return Checked(True, tuple(statements))
@@ -116,7 +116,7 @@ def _check_gap(document: dict[str, Any], matrix: Matrix, denominator: int, polic
     rows, columns = policies[0][1], policies[-1][1]
     gap = max(received) * rows - min(paid) * columns  # over denominator · rows · columns
     if gap * below != numerator * denominator * rows * columns:
-        raise _Untrue("the duality gap of the policy is the one stated.")
+        raise _Untrue("the duality gap of the policy is not the one stated.")
     statements.append(f"the duality gap of the policy is {_shown(numerator, below)}.")
 
 
@@ -125,45 +125,46 @@ def _check_equilibrium(document: dict[str, Any], matrix: Matrix, denominator: in
     _require_keys(claims, {"equilibrium", "strictly_complementary", "unique"}, "'claims'")
     strict = _boolean(claims["strictly_complementary"], "strictly_complementary")
     unique = None if claims["unique"] is None else _boolean(claims["unique"], "unique")
-    if not _boolean(claims["equilibrium"], "equilibrium"):
-        raise CertificateError("'equilibrium' must be true: there is nothing else to certify.")
+    _require(_boolean(claims["equilibrium"], "equilibrium"), "'equilibrium' must be true: there is nothing else to certify.")
     numerator, below = _ratio(document["value"], "value")
     symmetric = len(policies) == 1
     another = None if document["another"] is None else _policies(document["another"], "another", matrix, symmetric)
-    if (another is not None) != (unique is False):
-        raise CertificateError("'another' is a second equilibrium where 'unique' is false, and null elsewhere.")
+    _require((another is not None) == (unique is False), "'another' is a second equilibrium where 'unique' is false, and null elsewhere.")
 
     received, paid = _payoffs(matrix, policies)
     if not _is_equilibrium(received, paid, policies):
-        raise _Untrue("the policies are a Nash equilibrium.")
+        raise _Untrue("the policies are not a Nash equilibrium.")
     statements.append("the policies are a Nash equilibrium: their duality gap is exactly 0.")
     if max(received) * below != numerator * denominator * policies[-1][1]:
-        raise _Untrue("the value of the game is the one stated.")
+        raise _Untrue("the value of the game is not the one stated.")
     statements.append(f"the value of the game is {_shown(numerator, below)}.")
 
     best, worst = max(received), min(paid)
     is_strict = all((weight > 0) != (payoff < best) for weight, payoff in zip(policies[0][0], received, strict=True))
     is_strict &= all((weight > 0) != (payoff > worst) for weight, payoff in zip(policies[-1][0], paid, strict=True))
     if strict != is_strict:
-        raise _Untrue(f"the equilibrium is {'' if strict else 'not '}strictly complementary.")
+        raise _Untrue(f"the equilibrium is {'not ' if strict else ''}strictly complementary.")
     if strict:
         statements.append("it is strictly complementary: no equilibrium plays an action that is not played here.")
     if unique:
         if not (strict and _is_only_solution(matrix, policies)):
-            raise _Untrue("it is the only equilibrium.")
+            raise _Untrue("it is not the only equilibrium, or that cannot be seen from its equations.")
         statements.append("it is the only equilibrium.")
     if another is not None:
         if not _is_equilibrium(*_payoffs(matrix, another), another) or all(
             a * there == b * here for (ours, here), (theirs, there) in zip(policies, another, strict=True) for a, b in zip(ours, theirs, strict=True)
         ):
-            raise _Untrue("there is another equilibrium, the one listed.")
+            raise _Untrue("the other equilibrium that is listed is none, or the same.")
         statements.append("there is another equilibrium, and so infinitely many.")
 
 
-def _check_fingerprint(document: dict[str, Any]) -> None:
-    text = json.dumps({key: value for key, value in document.items() if key != "sha256"}, sort_keys=True, separators=(",", ":"))
-    if hashlib.sha256(text.encode("ascii")).hexdigest() != document["sha256"]:
-        raise _Untrue("the file is as it was written (its SHA-256 is another).")
+def _fingerprint(document: dict[str, Any]) -> str:
+    """The SHA-256 of all but itself."""
+    try:
+        text = json.dumps({key: value for key, value in document.items() if key != "sha256"}, sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        raise CertificateError(TOO_DEEP) from None
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def _payoffs(matrix: Matrix, policies: list[Policy]) -> tuple[Vector, Vector]:
@@ -210,66 +211,65 @@ def _table(given: Any) -> tuple[Matrix, int]:
     rows = given["numerators"]
     lists = rows if isinstance(rows, list) and all(isinstance(row, list) for row in rows) else [[]]
     if not (1 <= len(lists) <= LARGEST_TABLE and 1 <= len(lists[0]) <= LARGEST_TABLE and all(len(row) == len(lists[0]) for row in lists)):
-        raise CertificateError(f"The table must be a list of 1 to {LARGEST_TABLE:,} rows of one length, of 1 to {LARGEST_TABLE:,} entries.")
+        raise CertificateError(f"the table must be a list of 1 to {LARGEST_TABLE:,} rows of one length, of 1 to {LARGEST_TABLE:,} entries.")
     return [[_whole(entry, "the table") for entry in row] for row in lists], _whole(given["denominator"], "the table", 1)
 
 
 def _policies(given: Any, key: str, matrix: Matrix, symmetric: bool) -> list[Policy]:
     sizes = [len(matrix)] if symmetric else [len(matrix), len(matrix[0])]
-    if not isinstance(given, list) or len(given) != len(sizes):
-        raise CertificateError(f"'{key}' must list {'one policy' if symmetric else 'two policies'}.")
+    _require(isinstance(given, list) and len(given) == len(sizes), f"'{key}' must list {'one policy' if symmetric else 'two policies'}.")
     found = []
     for policy, size in zip(given, sizes, strict=True):
-        _require_keys(policy, {"denominator", "numerators"}, f"A policy of '{key}'")
-        if not isinstance(policy["numerators"], list) or len(policy["numerators"]) != size:
-            raise CertificateError(f"A policy of '{key}' must have {size:,} entries, one for each action.")
-        weights, total = [_whole(entry, "a policy") for entry in policy["numerators"]], _whole(policy["denominator"], "a policy", 1)
-        if min(weights) < 0 or sum(weights) != total:
-            raise CertificateError(f"The probabilities of a policy of '{key}' must not be negative, and must sum to 1.")
+        _require_keys(policy, {"denominator", "numerators"}, f"a policy of '{key}'")
+        entries = policy["numerators"]
+        _require(isinstance(entries, list) and len(entries) == size, f"a policy of '{key}' must have {size:,} entries, one for each action.")
+        weights, total = [_whole(entry, "a policy") for entry in entries], _whole(policy["denominator"], "a policy", 1)
+        _require(min(weights) >= 0 and sum(weights) == total, f"the probabilities of a policy of '{key}' must not be negative, and must sum to 1.")
         found.append((weights, total))
     return found
 
 
 def _ratio(given: Any, key: str) -> tuple[int, int]:
-    if not isinstance(given, list) or len(given) != 2:
-        raise CertificateError(f"'{key}' must be a numerator and a denominator.")
+    _require(isinstance(given, list) and len(given) == 2, f"'{key}' must be a numerator and a denominator.")
     return _whole(given[0], key), _whole(given[1], key, 1)
 
 
 def _whole(given: Any, what: str, least: int | None = None) -> int:
     """An integer from decimal digits, in pieces that no limit on their length concerns."""
     if not isinstance(given, str) or len(given) > LONGEST or not re.fullmatch(r"0|-?[1-9][0-9]*", given, re.ASCII):
-        raise CertificateError(f"A number of {what} is not an integer written as text, of up to {LONGEST:,} digits.")
+        raise CertificateError(f"a number of {what} is not an integer written as text, of up to {LONGEST:,} digits.")
     digits, number = given.removeprefix("-"), 0
     for start in range(0, len(digits), PIECE):
         piece = digits[start : start + PIECE]
         number = number * 10 ** len(piece) + int(piece)
     number = -number if given[0] == "-" else number
-    if least is not None and number < least:
-        raise CertificateError(f"A denominator of {what} must be positive.")
+    _require(least is None or number >= least, f"a denominator of {what} must be positive.")
     return number
 
 
 def _boolean(given: Any, key: str) -> bool:
-    if not isinstance(given, bool):
-        raise CertificateError(f"'{key}' must be true or false.")
+    _require(isinstance(given, bool), f"'{key}' must be true or false.")
     return given
 
 
 def _require_keys(given: Any, keys: set[str], what: str) -> None:
-    if not isinstance(given, dict) or set(given) != keys:
-        raise CertificateError(f"{what} must have the keys {', '.join(sorted(keys))}, and no others.")
+    _require(isinstance(given, dict) and set(given) == keys, f"{what} must have the keys {', '.join(sorted(keys))}, and no others.")
+
+
+def _require(holds: bool, sentence: str) -> None:
+    if not holds:
+        raise CertificateError(sentence)
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise CertificateError("A key stands twice in one object.")
+        raise CertificateError("a key stands twice in one object.")
     return result
 
 
 def _no_number(text: str) -> None:
-    raise CertificateError(f"{text[:20]} stands there as a number; a certificate writes every number as text, so that no reader rounds it.")
+    raise CertificateError(f"it has the number {text[:20]}; a certificate writes numbers as text, so that no reader rounds them.")
 
 
 def _shown(numerator: int, denominator: int) -> str:

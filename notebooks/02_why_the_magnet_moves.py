@@ -65,13 +65,13 @@ def judged(name, trace, *claims):
 # ## Without a magnet, play spirals out
 #
 # Multiplicative weights raise what wins against the present policy. In a cycle that is always one step late. Near the equilibrium a step turns play by the angle ηω, and
-# stretches its distance by √(1 + η²ω²), which is more than one for every step size. (ω is the frequency of the rotation, a number of the game; notebook 03 is about it.) The start is 1%
+# stretches its distance by √(1 + η²ω²), which is more than one for every step size. (ω is the frequency of the rotation, a number of the game; notebook 03 is about it.) The start is 0.01%
 # off the equilibrium, so that the stretching can be measured before the edge of the simplex is felt.
 
 # %%
 fine = mg.Record(gaps=2_000, policies=2_000)  # for smooth curves in the pictures
 weights = mg.MultiplicativeWeights(step_size=0.5)
-spiral = mg.solve(game, weights, steps=1_600, start=0.99 * equilibrium.policy + 0.01 * first, record=fine)
+spiral = mg.solve(game, weights, steps=1_600, start=(1 - 1e-4) * equilibrium.policy + 1e-4 * first, record=fine)
 report = judged("multiplicative weights", spiral, "predicted_rate")
 print(f"gap of the average of all policies: {spiral.average_gaps[-1]:.4f}, of the last one: {spiral.gap:.4f}")
 
@@ -105,8 +105,8 @@ for strength in (0.4, 0.2, 0.1, 0.05, 0.025):
     )
 
 # %% [markdown]
-# Formula and run agree to every digit shown. Read the table downwards: a weaker magnet has a lower plateau. Halving it also makes the way there about four times as long, as the step
-# size has to fall with it. No strength takes the policy to the equilibrium. The judge's word *regularised* is short for this: the last iterate stalled at the equilibrium
+# Formula and run agree to every digit shown. Read the table downwards: a weaker magnet has a lower plateau. Halving it also makes the way there longer, for weak magnets about four times,
+# as the step size has to fall with it. No strength takes the policy to the equilibrium. The judge's word *regularised* is short for this: the last iterate stalled at the equilibrium
 # regularised towards its magnet, not at the game's.
 #
 # The pictures show the three answers' simplex. The dotted curve is where fixed magnets of all strengths come to rest: it leads from the magnet to the equilibrium,
@@ -326,7 +326,7 @@ log_ratios = (stuck.log_policy - stuck.stages.log_magnets[0])[answers]
 print(f"gap estimated from log-ratios: {2 * strength * (log_ratios.max() - log_ratios.mean()):.4f}; exact: {stuck.gap:.4f}")
 
 # %% [markdown]
-# **A smaller penalty is not the cure.** It lowers the plateau and slows the way down to it: in the first table four times for each halving.
+# **A smaller penalty is not the cure.** It lowers the plateau and slows the way down to it: for weak magnets about four times for each halving.
 #
 # **Move the reference, but not at every step.** The border is about √(3/(ηα)) updates, η and α counted in win probability. Here are some values, with the library's choice, which
 # also asks that a stage contracts well.

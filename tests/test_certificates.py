@@ -44,6 +44,9 @@ CERTIFICATES["matrix gap"] = gap_certificate(GAMES["matrix"], [0.1, 0.9, 0.0, 0.
 every_certificate = pytest.mark.parametrize("name", CERTIFICATES)
 
 
+CHANGED = "the file was changed after it was written: its SHA-256 does not match."
+
+
 def signed(document):
     """As if the forger had known how: with the SHA-256 of the altered content."""
     content = {key: value for key, value in document.items() if key != "sha256"}
@@ -97,14 +100,34 @@ def test_a_gap_is_the_exact_one_of_the_floats_over_their_exact_sum():
 
 
 @every_certificate
-def test_no_digit_can_be_changed(name, tmp_path):
-    """Every digit of the file, wherever it stands, to the next one: of the table, a policy, the value, a name, or the fingerprint."""
+def test_no_digit_can_be_changed(name, tmp_path, capsys):
+    """Every digit of the file, wherever it stands, to another one: of the table, a policy, the value, a name, or the fingerprint. The answer is *false*, status 1.
+
+    A digit of a key or of the schema's name makes another document of it, of which nothing is claimed: status 2.
+    """
     text = json.dumps(CERTIFICATES[name])
+    names = [range(*match.span()) for match in re.finditer('"sha256"|"mmd_games.certificate/1"', text)]
     digits = [match.start() for match in re.finditer("[0-9]", text)]
     assert len(digits) > 60  # those of the fingerprint alone are about 40
     for at in digits:
-        changed = text[:at] + str((int(text[at]) + 1) % 10) + text[at + 1 :]
-        assert not accepted(json.loads(changed)), changed[max(0, at - 40) : at + 40]
+        for digit in {"0", str((int(text[at]) + 1) % 10)} - {text[at]}:  # a zero in front of a number, and none of a denominator
+            path = tmp_path / "c.json"
+            path.write_text(text[:at] + digit + text[at + 1 :], encoding="ascii")
+            status = certificate_check.main([str(path)])
+            assert status == (2 if any(at in place for place in names) else 1), text[max(0, at - 40) : at + 40]
+            shown = capsys.readouterr()
+            assert (status == 2) == ("is not a certificate" in shown.err)
+            assert (status == 1) == (shown.out == f"FALSE: {CHANGED}\n")
+
+
+def test_whatever_is_changed_in_a_certificate_it_is_false_and_not_unreadable(tmp_path, capsys):
+    """A policy whose probabilities no longer sum to 1, or a second equilibrium gone, is a changed certificate as much as another value is."""
+    for name, key in (("several", "policies"), ("several", "another"), ("several", "table"), ("matrix", "value"), ("gap", "gap"), ("gap", "units")):
+        for value in ([], None, "7", {"denominator": "0"}):
+            document = {**CERTIFICATES[name], key: value}
+            if key == "units" and not isinstance(value, str):
+                continue
+            assert check_certificate(document) == certificate_check.Checked(False, false=CHANGED)
 
 
 @settings(max_examples=200)
@@ -176,18 +199,18 @@ def test_a_forger_who_signs_passes_only_with_what_is_true(name):
 @pytest.mark.parametrize(
     ("name", "changes", "false"),
     [
-        ("unique", [("claims", "strictly_complementary", False)], "the equilibrium is not strictly complementary."),
-        ("matrix", [("value", ["-1", "8"])], "the value of the game is the one stated."),
-        ("matrix", [("table", "numerators", 0, 0, "3")], "the policies are a Nash equilibrium."),
-        ("unique", [("table", "numerators", 0, 0, "1")], "the table of a symmetric game is minus its mirror image."),
-        ("several", [("claims", "unique", True), ("another", None)], "it is the only equilibrium."),
-        ("face", [("claims", "unique", True), ("another", None)], "it is the only equilibrium."),
-        ("several", [("another", CERTIFICATES["several"]["policies"])], "there is another equilibrium, the one listed."),
-        ("several", [("another", [{"denominator": "1", "numerators": ["1", "0", "0", "0"]}])], "there is another equilibrium, the one listed."),
-        ("several", [("policies", CERTIFICATES["several"]["another"])], "the equilibrium is strictly complementary."),
-        ("matrix", [("policies", 0, {"denominator": "1", "numerators": ["1", "0", "0"]})], "the policies are a Nash equilibrium."),
-        ("gap", [("gap", 0, "1")], "the duality gap of the policy is the one stated."),
-        ("gap", [("policies", 0, {"denominator": "2", "numerators": ["1", "1", "0"]})], "the duality gap of the policy is the one stated."),
+        ("unique", [("claims", "strictly_complementary", False)], "the equilibrium is strictly complementary."),
+        ("matrix", [("value", ["-1", "8"])], "the value of the game is not the one stated."),
+        ("matrix", [("table", "numerators", 0, 0, "3")], "the policies are not a Nash equilibrium."),
+        ("unique", [("table", "numerators", 0, 0, "1")], "the game is said to be symmetric, and its table is not minus its mirror image."),
+        ("several", [("claims", "unique", True), ("another", None)], "it is not the only equilibrium, or that cannot be seen from its equations."),
+        ("face", [("claims", "unique", True), ("another", None)], "it is not the only equilibrium, or that cannot be seen from its equations."),
+        ("several", [("another", CERTIFICATES["several"]["policies"])], "the other equilibrium that is listed is none, or the same."),
+        ("several", [("another", [{"denominator": "1", "numerators": ["1", "0", "0", "0"]}])], "the other equilibrium that is listed is none, or the same."),
+        ("several", [("policies", CERTIFICATES["several"]["another"])], "the equilibrium is not strictly complementary."),
+        ("matrix", [("policies", 0, {"denominator": "1", "numerators": ["1", "0", "0"]})], "the policies are not a Nash equilibrium."),
+        ("gap", [("gap", 0, "1")], "the duality gap of the policy is not the one stated."),
+        ("gap", [("policies", 0, {"denominator": "2", "numerators": ["1", "1", "0"]})], "the duality gap of the policy is not the one stated."),
     ],
 )
 def test_a_false_statement_is_named(name, changes, false):
@@ -199,14 +222,14 @@ def test_a_false_statement_is_named(name, changes, false):
 
 def test_an_alteration_that_leaves_all_true_is_still_one():
     document = {**CERTIFICATES["matrix"], "game": "another name"}
-    assert check_certificate(document).false == "the file is as it was written (its SHA-256 is another)."
+    assert check_certificate(document).false == CHANGED
     assert check_certificate(signed(document)).holds
 
 
 @pytest.mark.parametrize(
     ("name", "changes", "words"),
     [
-        ("unique", [("schema", "mmd_games.certificate/2")], "no certificate of the schema"),
+        ("unique", [("schema", "mmd_games.certificate/2")], "its schema is not mmd_games.certificate/1"),
         ("unique", [("kind", "proof")], "'equilibrium' or 'gap'"),
         ("unique", [("kind", "gap")], "must have the keys"),
         ("unique", [("kind", ["gap"])], "'equilibrium' or 'gap'"),
@@ -255,7 +278,7 @@ def test_the_only_equilibrium_is_that_of_both_players(table, policies, strict):
     changes = [("table", {"denominator": "1", "numerators": table}), ("policies", policies), ("value", ["1", "1"])]
     claims = {"equilibrium": True, "strictly_complementary": strict, "unique": None}
     assert check_certificate(forged("matrix", *changes, ("claims", claims))).holds
-    assert check_certificate(forged("matrix", *changes, ("claims", {**claims, "unique": True}))).false == "it is the only equilibrium."
+    assert check_certificate(forged("matrix", *changes, ("claims", {**claims, "unique": True}))).false.startswith("it is not the only equilibrium")
 
 
 def test_a_determinant_that_one_modulus_divides_is_no_deficit():
@@ -273,20 +296,29 @@ def test_less_may_be_claimed_than_is_true():
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "not valid JSON"),
-        (b"\xff\xfe", "not valid JSON"),
+        (b"", "line 1, column 1 is not valid JSON"),
+        (b"\xff\xfe", "it is not a text file"),
         (b"[" * 200_000, "nested too deeply"),
         (b'{"schema": "1", "schema": "2"}', "stands twice"),
-        (b'{"schema": NaN}', "stands there as a number"),
-        (b'{"schema": ' + b"9" * 10_000 + b"}", "stands there as a number"),
-        (b"[]", "no certificate of the schema"),
-        (b'"\\ud800"', "no certificate of the schema"),
+        (b'{"schema": NaN}', "it has the number NaN"),
+        (b'{"schema": ' + b"9" * 10_000 + b"}", "it has the number 9{20};"),
+        (b'{"table": [10]}', "it has the number 10; a certificate writes numbers as text"),
+        (b"[]", "its schema is not"),
+        (b'"\\ud800"', "its schema is not"),
     ],
 )
 def test_hostile_files_get_a_sentence(tmp_path, content, words):
     (tmp_path / "c.json").write_bytes(content)
-    with pytest.raises(CertificateError, match=words):
+    with pytest.raises(CertificateError, match=f"^{re.escape(str(tmp_path / 'c.json'))} is not a certificate: .*{words}"):
         check_file(str(tmp_path / "c.json"))
+
+
+def test_a_document_that_can_be_read_but_not_written_again_is_a_sentence():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(CertificateError, match="nested too deeply"):
+        check_certificate({**CERTIFICATES["gap"], "gap": deep})
 
 
 def test_a_lone_surrogate_in_a_name_is_no_crash():
@@ -355,7 +387,7 @@ def test_the_file_alone_checks(tmp_path):
     write_certificate(forged("matrix", ("value", ["1", "7"])), tmp_path / "false.json")
     for arguments, status, words in (
         (["true.json"], 0, "the only equilibrium"),
-        (["false.json"], 1, "FALSE: the value of the game"),
+        (["false.json"], 1, "FALSE: the value of the game is not the one stated."),
         (["none.json"], 2, "cannot be read"),
         ([], 2, "usage"),
     ):
@@ -400,7 +432,7 @@ def test_only_what_is_proved_is_certified():
 def test_the_commands(tmp_path, capsys):
     path = tmp_path / "c.json"
     assert main(["nash", "kuhn_poker", "--method", "exact", "--certificate", str(path)]) == 0
-    assert "1/12" in capsys.readouterr().out
+    assert "largest support" in capsys.readouterr().out
     assert main(["check-certificate", str(path)]) == 0
     assert "The certificate holds." in capsys.readouterr().out
     document = json.loads(path.read_text())
@@ -409,7 +441,7 @@ def test_the_commands(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["holds"] is False
     path.write_text("{}")
     assert main(["check-certificate", str(path)]) == 2
-    assert "no certificate" in capsys.readouterr().err
+    assert capsys.readouterr().err == f"mmd-games: {path} is not a certificate: its schema is not mmd_games.certificate/1.\n"
     assert main(["nash", "rps", "--certificate", str(tmp_path / "no.json")]) == 2
     assert "--method exact" in capsys.readouterr().err
     assert not (tmp_path / "no.json").exists()

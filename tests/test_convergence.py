@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from mmd_games.verification import Kind, classify_convergence
 T = np.arange(0, 4000, 4)
 NOISE = np.random.default_rng(0).normal(size=len(T))
 X = T / T[-1]
+HERE = np.arange(200)
 
 
 def test_a_pure_line_gives_its_rate_to_rounding():
@@ -240,3 +243,143 @@ def test_rounding_below_zero_counts_as_zero():
     assert classify_convergence(T, gaps, floor=1e-13).kind is Kind.LINEAR
     with pytest.raises(InputError, match="not be negative"):
         classify_convergence(T, gaps, floor=1e-16)
+
+
+@pytest.mark.parametrize(("depth", "turns"), [(0.25, 1.5), (0.35, 1.5), (0.35, 5.0)])
+def test_slow_waves_do_not_hide_a_slow_fall(depth, turns):
+    """Waves in logarithmic time, as of a magnet that weakens, may outweigh the fall by a factor of 1.45 over half a run; not that over five decades of it."""
+    t = np.arange(0, 100_001, 250)
+    gaps = (t + 1.0) ** -0.54 * np.exp(depth * np.cos(turns * np.log(t + 1.0)))
+    assert classify_convergence(t, gaps).kind is Kind.SUBLINEAR
+
+
+def test_growth_beyond_any_float_has_words():
+    assert "risen by a factor of 1e+548 from its lowest" in classify_convergence(HERE, np.exp(np.linspace(-690, 700, 200))).evidence
+
+
+@pytest.mark.parametrize("begun", [1000, 5000, 10**4, 10**6, 10**12, 10**15])
+def test_where_the_iterations_begin_does_not_matter(begun):
+    """Growth, a line, a plateau, cycles, and what has begun to fall with the record: a count that goes on from another run changes none of them."""
+    for gaps in (
+        1.03**HERE,
+        1.05**HERE,
+        0.9**HERE,
+        0.95 ** np.maximum(0, HERE - 80),
+        0.01 + 0.9**HERE,
+        1 + 0.9 * np.cos(2 * np.pi * HERE / 17),
+        1 / (HERE + 1.0),
+        np.exp(-12 * np.sqrt(HERE / 200)),
+    ):
+        early, late = classify_convergence(HERE, gaps), classify_convergence(HERE + begun, gaps)
+        assert early.kind is late.kind is not Kind.INCONCLUSIVE
+        assert (late.rate, late.interval) == (early.rate, early.interval)
+        assert late.window == (early.window[0] + begun, early.window[1] + begun)
+
+
+def test_a_late_record_may_have_begun_to_fall_with_iteration_0():
+    for begun in (40, 100, 200):
+        t = HERE + begun
+        for gaps, words in (
+            (t**-2.0, "a power law since iteration 0 (exponent 2)"),
+            (np.exp(-40 * np.sqrt(t / t[-1])), "a stretched exponential since iteration 0 (b = 0.5)"),
+            ((HERE + 0.5) ** -2.0, "a power law since the first gap"),
+        ):
+            result = classify_convergence(t, gaps)
+            assert result.kind is Kind.SUBLINEAR
+            assert words in result.evidence
+    # A twentieth of its length late it has one clock.
+    assert "since" not in classify_convergence(HERE + 10, (HERE + 10) ** -2.0).evidence
+
+
+def test_a_line_far_from_iteration_0_and_the_slow_falls_that_no_gap_can_have_had():
+    """Over 400 iterations after 5,000 a stretched exponential is nearly a line: noise hides the rest, and it has fallen by 90 nats before. After a million it would have by 17,000."""
+    t = np.arange(400)
+    gaps = 0.99**t * np.exp(0.1 * NOISE[:400])
+    assert classify_convergence(t, gaps).kind is Kind.LINEAR
+    assert classify_convergence(t + 5000, gaps).kind is Kind.INCONCLUSIVE
+    assert classify_convergence(t + 10**6, gaps).kind is Kind.LINEAR
+
+
+@pytest.mark.parametrize("level", [1e-15, 1e-9, 1e-3])
+def test_a_fall_at_once_is_a_stall_after_it(level):
+    t = np.arange(100)
+    result = classify_convergence(t, np.where(t < 50, 1.0, level), floor=0)
+    assert result.kind is Kind.STALLED
+    assert result.evidence == "over the second half of the run it did not fall (factor 1.00)."
+
+
+def test_no_large_fall_is_called_flat_however_much_it_scatters():
+    """The scatter of few gaps allows for any fall; by a factor of two is one."""
+    t, rng, factors = np.arange(12), np.random.default_rng(3), []
+    for deviation in np.linspace(0.5, 2.0, 40):
+        result = classify_convergence(t, np.exp(-2 * t / 12 + deviation * rng.normal(size=12)))
+        if found := re.search(r"by a factor of (\S+) only", result.evidence):
+            assert result.kind is Kind.STALLED
+            factors.append(float(found[1]))
+    assert factors
+    assert max(factors) <= 2
+
+
+def test_the_words_of_a_stall():
+    """The fall is that between the sixth tenth and the last, four tenths later, or that of the shape, if this is less."""
+    for gaps, words in (
+        (np.full(len(T), 0.3), "it did not fall (factor 1.00)"),
+        (np.exp(-0.1 * X), "it fell by a factor of 1.04 only"),
+        (np.exp(0.1 * X), "it did not fall: it rose by a factor of 1.04"),
+    ):
+        assert classify_convergence(T, gaps).evidence == f"over the second half of the run {words}."
+
+
+@pytest.mark.parametrize(
+    "cycle",
+    [(1, 1e-8), (1e-8, 1), (1e-4, 1, 1), (1, 1e-4, 1), (1, 1, 1e-4), (1e-4, 1e-4, 1), (1e-8, 1e-4, 1), (1e-6, 1, 1, 1, 1), (1, 1e-3, 1e-6, 1e-3, 0.1)],
+)
+def test_cycles_of_a_few_gaps_are_stalled(cycle):
+    """Averages of three gaps drift where the cycle does not: its highest gaps neither rise nor fall."""
+    for number in (100, 101, 133, 200, 250, 301, 401):
+        for begun in (0, 1, 1000):
+            result = classify_convergence(np.arange(number) + begun, np.resize(cycle, number))
+            assert result.kind is Kind.STALLED, (number, begun, result.evidence)
+
+
+@pytest.mark.parametrize(
+    ("iterations", "gaps", "words"),
+    [
+        (range(3), [10**400, 1, 1], "gaps must be a list of numbers .int too large"),
+        ([0, 1, 10**400], [1, 1, 1], "iterations must be a list of numbers"),
+        (range(3), ["a", "b", "c"], "gaps must be a list of numbers .'a' is none"),
+        (range(3), ["1", "2", "3"], "gaps must be a list of numbers .'1' is none"),
+        (range(3), [1j, 1, 1], "gaps must be a list of numbers"),
+        (range(3), [True, True, False], "gaps must be a list of numbers .True is none"),
+        (range(3), [None, {}, 1], "gaps must be a list of numbers"),
+        ([[0], [1, 2]], [1, 1, 1], "iterations must be a list of numbers"),
+        (np.array([1, 2, 3], dtype="M8[s]"), [1, 1, 1], "iterations must be a list of numbers"),
+        (None, None, "one length"),
+        (np.array([2**53 - 1, 2**53, 2**53 + 1], dtype=np.uint64), [1, 1, 1], r"below 2\*\*53.*; entry 2 is 9007199254740992"),
+        ([0.0, 1.0, 1e300], [1, 1, 1], r"below 2\*\*53.*; entry 3"),
+    ],
+)
+def test_what_is_no_list_of_numbers_is_refused(iterations, gaps, words):
+    with pytest.raises(InputError, match=words):
+        classify_convergence(iterations, gaps)
+
+
+def test_the_largest_iterations_and_numbers_of_any_kind():
+    largest = np.arange(2**53 - 200, 2**53, dtype=np.uint64)
+    assert classify_convergence(largest, 0.9**HERE).rate == pytest.approx(0.9, rel=1e-12)
+    halves = [Fraction(1, 2**i) for i in range(20)]
+    assert classify_convergence(range(20), halves).rate == pytest.approx(0.5, rel=1e-12)
+
+
+@pytest.mark.parametrize("floor", ["x", "0", True, np.True_, 1j, 10**400, [0.0], np.zeros(2)])
+def test_floors_that_are_no_number_are_refused(floor):
+    with pytest.raises(InputError, match="floor must be a finite number"):
+        classify_convergence(range(20), 0.5 ** np.arange(20), floor=floor)
+
+
+@pytest.mark.parametrize("floor", [None, 0, 0.0, np.float32(0), Fraction(1, 10**9), np.int64(0)])
+def test_the_floor_is_given_back_as_a_float(floor):
+    for gaps in (0.5 ** np.arange(20), np.zeros(20)):
+        result = classify_convergence(range(20), gaps, floor=floor)
+        assert type(result.floor) is float
+        assert result.floor == float(floor or 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from fractions import Fraction
 
 import numpy as np
@@ -15,7 +16,7 @@ import mmd_games as mg
 from mmd_games.arrays import block_slices
 from mmd_games.equilibria.exact import exact_equilibrium, rounding, search
 from mmd_games.equilibria.exact.integers import mirrored, whole_numbers
-from mmd_games.equilibria.exact.proof import prove
+from mmd_games.equilibria.exact.proof import ExactEquilibrium, prove
 from mmd_games.equilibria.exact.support_system import SupportSystem
 from mmd_games.equilibria.exact.tableau import Tableau
 
@@ -214,11 +215,56 @@ def test_kuhn_poker_of_floats():
     assert proof.strictly_complementary
 
 
+def test_where_rounding_broke_ties_the_equilibrium_says_so():
+    """Kuhn poker has equilibria of 22 actions; its table of floats, in which sixths are rounded, has none of more than 14."""
+    rough, exact = mg.nash(mg.games.kuhn_poker()), mg.nash(mg.games.kuhn_poker(), method="exact")
+    assert (len(rough.support), len(exact.support)) == (22, 14)
+    words = "of the table as rounded to float64 the largest support has 14 actions: rounding broke ties; to rounding it has 22."
+    assert exact.notes == (words,)
+    assert f"  note: {words}\n" in str(exact)
+    # 1/12 and 1e-17 side by side would look like two kinds of number: all of them are floats then.
+    assert "1/12" not in str(exact)
+    assert "  0.0833333  " in str(exact)
+
+
+def test_a_proof_of_less_than_the_largest_support_does_not_speak_of_broken_ties(monkeypatch):
+    game = mg.games.clones(copies=2)
+    vertex = next(found for work in np.arange(1, 200) * 25.0 * 42 if (found := exact_equilibrium(game, np.eye(6)[0], work=work)) is not None)
+    assert not vertex.strictly_complementary
+    monkeypatch.setattr(rounding, "exact_equilibrium", lambda game, policy: vertex)
+    assert mg.nash(game, method="exact").notes == ("it plays 3 actions, the equilibrium in floating point from which it was sought 6, not the same ones.",)
+
+
+def test_fractions_are_printed_where_all_are_short():
+    shown = str(mg.nash(mg.MatrixGame([[2, -1, 5], [-3, 1, 5], [-4, -4, 0]]), method="exact"))
+    assert [line.split()[0] for line in shown.splitlines() if " row " in line and line.startswith("     ")] == ["4/7", "3/7"]
+    one = Fraction(10**12 + 1, 3 * 10**12)
+    for chances, expected in (
+        ((Fraction(1, 3), Fraction(2, 3)), ("1/3", "2/3")),
+        ((Fraction(1), Fraction(0)), ("1", "0")),
+        ((one, 1 - one), None),
+        ((Fraction(1, 3), Fraction(1, 10**11), Fraction(2, 3) - Fraction(1, 10**11)), None),
+        ((Fraction(10**6 + 1, 2 * 10**6 + 1), Fraction(10**6, 2 * 10**6 + 1)), None),  # 1000001/2000001 has 15 characters
+    ):
+        zero = (tuple(Fraction(0) for _ in chances),)
+        proof = ExactEquilibrium(policies=(chances,), value=Fraction(0), slacks=zero, strictly_complementary=True, unique=None, another=None)
+        assert proof.short_fractions() == expected
+
+
+def test_an_exact_value_and_gap_are_told_in_both_units():
+    first = str(mg.nash(mg.games.rock_paper_scissors(wins=(0.9, 0.8, 0.9)), method="exact")).splitlines()[0]
+    assert "value 0.5 as win probability, 0 as payoff (P − 1/2), " in first
+    assert re.search(r"duality gap exactly 0 \(proved; [0-9.e-]+ ± [0-9.e-]+ of the policy rounded to float64\)", first)
+    game = mg.MatrixGame([[2, -1, 5], [-3, 1, 5], [-4, -4, 0]])
+    assert ": value -0.142857143, 4 of 6 actions" in str(mg.nash(game, method="exact"))
+    assert "exactly" not in str(mg.nash(game))
+
+
 def test_a_game_without_a_table_is_solved_as_its_table_of_floats():
     game = mg.games.low_rank(n=8, dimensions=2, seed=3)
     equilibrium = mg.nash(game, method="exact")
     assert gap_of(game, equilibrium.proof.policies) == 0
-    assert equilibrium.notes == (rounding.ROUNDED,)
+    assert equilibrium.notes[0] == rounding.ROUNDED
 
 
 def test_what_is_too_large_or_selected_is_refused(monkeypatch):

@@ -108,3 +108,32 @@ def test_compared_methods_begin_at_one_start(tmp_path):
     assert np.ptp(starts[0]) > 0.1
     assert cli.main(["compare", BLOTTO, "--algorithm", "mpo", "--algorithm", "omwu", "--products", "300", "--out", str(tmp_path)]) == 0
     assert np.ptp(mg.Trace.load(tmp_path / "trace-1.npz").log_policies[0]) < 1e-12
+
+
+@pytest.mark.parametrize("unit", [1e-250, 1e-160, 1e160])
+def test_the_unit_of_the_payoffs_changes_no_verdict(unit):
+    table = np.array([[0.0, 1.0, -0.5], [-1.0, 0.0, 0.7], [0.5, -0.7, 0.0]])
+    report = judged(mg.MatrixGame(table * unit), "mpo", steps=3_000)
+    assert report.headline is Headline.CONVERGED
+    assert report.claim("fejer").verdict is Verdict.CONFIRMED
+
+
+def test_where_the_gap_is_within_rounding_of_the_tolerance_the_exact_one_decides():
+    game = mg.games.rock_paper_scissors(wins=(0.9, 0.8, 0.9))
+    trace = mg.solve(game, steps=20_000)
+    exact = float(mg.exact_gap(game, trace.policy))
+    for factor, reached in ((1 + 1e-9, True), (1 - 1e-9, False)):
+        report = mg.verify(trace, tolerance=exact * factor)
+        assert report.claim("gap").verdict is Verdict.INCONCLUSIVE
+        assert (report.headline is Headline.CONVERGED) is reached
+        assert report.headline is not Headline.ROUNDING
+
+
+def test_probabilities_that_underflow_leave_no_negative_divergence():
+    """At log-probabilities of −745 the rounding of a term exceeds the term."""
+    trace = mg.solve(
+        mg.PreferenceGame([[0.5, 1.0], [0.0, 0.5]]),
+        mg.MagneticPreferenceOptimization(step_size=1.4082941845272496, magnet_strength=0.2044987424501955, refresh_every=5, inner="pu"),
+        steps=2_000,
+    )
+    assert mg.verify(trace).exit_status == 0

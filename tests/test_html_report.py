@@ -156,6 +156,38 @@ def test_the_page_says_what_the_report_says(pages):
         assert report.reference.selection in text
 
 
+def test_where_there_are_several_equilibria_the_nearest_stands_beside_the_reference(pages):
+    """Blotto has a set of them: the run goes to another one than the reference, and the page says so."""
+    blotto = mg.verify(mg.solve(mg.games.blotto(soldiers=5, fields=3), until=1e-9))
+    assert not blotto.prediction.unique
+    tree = parsed(blotto.to_html())
+    table = next(table for table in tree.iter("table") if "likeliest actions" in text_of(table.find("caption")))
+    assert "The game has several equilibria: the reference is one of them, and beside it stands the one nearest" in text_of(table.find("caption"))
+    head, *rows = [[text_of(cell) for cell in row] for row in table.iter("tr")]
+    assert head == ["action", "last iterate", "reference", "nearest equilibrium", "slack"]
+    names = {name: place for place, name in enumerate(blotto.trace.game.labels[0])}
+    assert len(rows) == 9
+    for name, mine, reference, nearest, _ in rows:
+        place = names[name]
+        assert float(mine) == pytest.approx(blotto.trace.policy[place], abs=1e-6)
+        assert float(reference) == pytest.approx(blotto.reference.policy[place], abs=1e-6)
+        assert float(nearest) == pytest.approx(float(mine), abs=2e-6)  # which is what the claim of the distance says
+    assert max(abs(float(row[1]) - float(row[2])) for row in rows) > 0.01
+    # One equilibrium needs no such words, and where nothing is predicted they are put with care.
+    captions = [" ".join(text_of(table.find("caption")) for table in page.iter("table")) for _, page in pages]
+    unique, declined = captions[0], captions[3]
+    assert "several equilibria" not in unique
+    assert "Where the game has several equilibria, the reference is one of them" in declined
+    assert all("nearest equilibrium" not in text_of(page) for _, page in pages)
+
+
+def test_words_are_explained_once(pages):
+    for _, tree in pages:
+        text = text_of(tree)
+        for word in ("payoffs of all actions against one policy", "the steps from one refresh to the next"):
+            assert text.count(word) == 1
+
+
 def test_modes_and_actions_of_the_prediction_are_listed(pages):
     for report, tree in pages:
         text, prediction = text_of(tree), report.prediction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 
@@ -129,3 +130,10 @@ def test_the_table_counts_what_was_asked():
         assert len(names) == len(missed)
         assert all(name.startswith(words) for name, words in zip(names, missed, strict=True))
     assert "family" in judge.confusion(good)
+
+
+def test_no_evidence_calls_a_large_factor_small(pairs):
+    found = [float(match[1]) for _, result in pairs if (match := re.search(r"by a factor of (\S+) only", result.evidence))]
+    assert len(found) >= 10
+    assert min(found) > 1
+    assert max(found) <= 2

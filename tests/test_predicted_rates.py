@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmath
 import json
 import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,10 +17,15 @@ from hypothesis import strategies as st
 import mmd_games as mg
 from mmd_games.algorithms import LogLinear
 from mmd_games.arrays import block_slices, log_normalise
+from mmd_games.digits import factor_of, number
 from mmd_games.equilibria import regularised_equilibrium
+from mmd_games.equilibria.regularised import WEAKEST
 from mmd_games.loop.feedback import Payoffs
-from mmd_games.verification.predicted import RatePrediction, predict_rate
-from mmd_games.verification.predicted.multipliers import drift_per_slack, mode_multipliers, smallest_refresh
+from mmd_games.verification.predicted import RatePrediction, local_rates, predict_rate, rest_point
+from mmd_games.verification.predicted import spectrum as spectrum_module
+from mmd_games.verification.predicted.multipliers import drift_per_slack, lag_of_drift, mode_multipliers, smallest_refresh
+from mmd_games.verification.predicted.parts import Mode, OffSupportAction
+from mmd_games.verification.predicted.rest_point import given_point, known_point, nash_point, regularised_point
 from mmd_games.verification.predicted.spectrum import LARGEST_SUPPORT, spectrum_of
 
 MPO, MMD, PU = mg.MagneticPreferenceOptimization, mg.MagneticMirrorDescent, mg.PolicyUpdate
@@ -389,7 +395,7 @@ def test_an_equilibrium_that_is_not_strictly_complementary_is_declined() -> None
         assert prediction.kind == "declined"
         assert "strictly complementary" in prediction.declined
         assert prediction.exponent is prediction.factor is prediction.rate is prediction.kl_factor is prediction.rate_per_product is None
-        assert "nothing" in str(prediction)
+        assert f": none, because {prediction.declined}" in " ".join(str(prediction).split())
         json.dumps(prediction.to_dict(), allow_nan=False)
 
 
@@ -481,7 +487,7 @@ def test_a_prediction_prints_and_goes_to_json() -> None:
     game = mg.games.from_spec("random:n=30,seed=0")
     prediction = predict_rate(game)
     text = str(prediction)
-    assert f"factor {prediction.factor:.8g} a refresh" in text
+    assert f"factor {factor_of(prediction.exponent or 0.0)} a refresh" in " ".join(text.split())
     assert "more" not in text and "… and" in text and "faster" in text
     assert len(text.splitlines()) <= 30
     written = json.loads(json.dumps(prediction.to_dict(), allow_nan=False))
@@ -497,3 +503,551 @@ def test_a_prediction_prints_and_goes_to_json() -> None:
     assert (pure.factor, pure.kind) == (0.0, "linear")
     assert pure.exponent == pytest.approx(0.5e6, rel=1e-6)
     json.dumps(pure.to_dict(), allow_nan=False)
+
+
+# --- what a user gives wrongly, and what is read ----------------------------------------------------------------------------------------------
+
+
+def test_an_equilibrium_of_another_game_is_refused() -> None:
+    # As many actions, and yet all payoffs are others: there the best one earns 0.8 more than this policy.
+    other = mg.games.from_spec("elo:n=3,seed=1")
+    with pytest.raises(
+        mg.InputError, match=r"of bradley_terry.*, and none of rock_paper_scissors.*: its gap there is 0.8, at most 1e-09 L = 4e-10 would be right"
+    ):
+        predict_rate(ASYMMETRIC, MPO(), at=mg.nash(other))
+    # Three actions of two players are not those of one.
+    with pytest.raises(mg.InputError, match=r"of 1 \+ 2 actions; .* has 3"):
+        predict_rate(ASYMMETRIC, MPO(), at=mg.nash(mg.MatrixGame([[1.0, 2.0]])))
+
+
+def test_slacks_at_a_given_equilibrium_are_those_of_this_game() -> None:
+    table = np.array([[0.0, 0.1, 0.3], [-0.1, 0.0, 0.2], [-0.3, -0.2, 0.0]])
+    first, second = (mg.PreferenceGame.from_payoffs(part) for part in (table, table * [[1, 2, 0.5], [2, 1, 1], [0.5, 1, 1]]))
+    prediction = predict_rate(second, mg.MultiplicativeWeights(step_size=0.5), at=mg.nash(first))
+    assert [(action.action, action.slack) for action in prediction.actions] == [(2, pytest.approx(0.15)), (1, pytest.approx(0.2))]
+    # In a game where action 2 ties with what is played nothing is known of it.
+    tied = mg.PreferenceGame.from_payoffs(table * [[1, 0, 1], [0, 1, 1], [1, 1, 1]])
+    assert "not be strictly complementary" in predict_rate(tied, MPO(), at=mg.nash(first)).declined
+
+
+def test_what_a_solver_could_not_find_is_declined_and_not_refused() -> None:
+    found = mg.nash(ASYMMETRIC)
+    off = np.array([4, 3, 4]) / 11 + 1e-4 * np.array([1, -1, 0])
+    best = replace(found, policy=off, gap=mg.duality_gap(ASYMMETRIC, off), converged=False)
+    assert "no equilibrium was found to its tolerance" in predict_rate(ASYMMETRIC, MPO(), at=best).declined
+    assert f"the best gap is {best.gap:.2g}." in " ".join(str(predict_rate(ASYMMETRIC, MPO(), at=best)).split())
+    # The same point is refused where it is said to have a smaller gap than it has.
+    with pytest.raises(mg.InputError, match="and none of"):
+        predict_rate(ASYMMETRIC, MPO(), at=replace(best, gap=best.gap / 2))
+
+
+def test_a_magnet_is_given_for_a_fixed_one_alone() -> None:
+    magnet = np.log([0.2, 0.5, 0.3])
+    for algorithm, kind in ((MPO(), "refreshed"), (MMD(magnet="moving"), "moving"), (mg.MultiplicativeWeights(), "absent")):
+        with pytest.raises(mg.InputError, match=f"log_magnet is of a magnet that stays fixed, and that of .* is {kind}"):
+            predict_rate(ASYMMETRIC, algorithm, log_magnet=magnet)
+    # A fixed magnet without strength takes one, and is none.
+    assert predict_rate(ASYMMETRIC, LogLinear(step_size=0.3, magnet="fixed"), log_magnet=magnet).target == "nash"
+
+
+@pytest.mark.parametrize(
+    ("magnet", "said"),
+    [
+        ("x", "not made of numbers; .* needs one log-probability for each of its 3 actions"),
+        (np.log([0.2, 0.5, 0.3]) + 0j, "not made of numbers"),
+        ([[0.0], [0.0, 1.0], [0.0]], "not made of numbers"),
+        ([1000.0, 0.0, 0.0], "Entry 1 of the magnet is 1000; a log-probability was expected: at most 0"),
+        ([-1.0, math.nan, -1.0], "Entry 2 of the magnet is nan"),
+        ([0.0, 0.0, 0.0], "sums to 3"),
+        ([-1.0, -1.0], "has shape"),
+    ],
+    ids=["word", "complex", "ragged", "large", "nan", "logits", "short"],
+)
+def test_what_is_no_magnet_is_refused(magnet: Any, said: str) -> None:
+    with pytest.raises(mg.InputError, match=said):
+        predict_rate(ASYMMETRIC, MMD(), log_magnet=magnet)
+
+
+@pytest.mark.parametrize("rate", [0.02, 0.3, 1.0])
+def test_the_drift_behind_a_moving_magnet_settles_as_predicted(rate: float) -> None:
+    eta, alpha = 0.3, 0.2
+    rule = LogLinear(step_size=eta, magnet_strength=alpha, magnet="moving", magnet_rate=rate)
+    second, excess = lag_of_drift(rule)
+    assert second == pytest.approx((1 - rate) / (1 + eta * alpha), abs=1e-15)
+    assert excess == pytest.approx((1 + eta * alpha / rate) / (1 + eta * alpha) - 1, abs=1e-14)
+    assert lag_of_drift(LogLinear(step_size=eta, magnet_strength=alpha, magnet="refreshed", refresh_every=9)) == (0.0, 0.0)
+    # Of two actions payoffs are constant, so each step of the real run moves the odds by the drift and by what is left of the excess.
+    game = mg.PreferenceGame([[0.5, 0.75], [0.25, 0.5]])
+    algorithm = MMD(step_size=eta, magnet_strength=alpha, magnet="moving", magnet_rate=rate)
+    (action,) = predict_rate(game, algorithm).actions
+    assert (action.second, action.excess) == (second, excess)
+    run = mg.solve(game, algorithm, steps=40, record=mg.Record(gaps=50, policies=50))
+    odds = run.log_policies[:, 1] - run.log_policies[:, 0]
+    expected = np.concatenate([[0.0], np.cumsum(action.drift * (1 + excess * second ** np.arange(40)))])[run.policy_iterations]
+    # 40 steps round logits of up to 3 by 3ε each.
+    np.testing.assert_allclose(odds, expected, rtol=0, atol=3e-14)
+    assert len(odds) > 20
+    assert excess * second**action.settles == pytest.approx(0.01) or excess * second <= 0.01
+    assert "second" not in action.to_dict()
+
+
+def test_a_moving_magnet_that_diverges_is_told_what_to_change() -> None:
+    # With a rate of 1 the magnet is refreshed at every step, which diverges.
+    detail = predict_rate(ASYMMETRIC, MMD(magnet="moving", magnet_rate=1.0)).detail
+    assert "step_size or magnet_rate must be smaller" in detail and "not pure" not in detail
+    assert "every equilibrium that is not pure, with any step size." in predict_rate(ASYMMETRIC, mg.MultiplicativeWeights()).detail
+
+
+def test_numbers_beside_one_are_read_as_their_difference_from_it() -> None:
+    assert [number(value) for value in (1 - 1.8e-10, 1 + 2.5e-6, 1.0, 1 - 1.1e-5, 1.2, 0.25, -1.0)] == [
+        *("1 − 1.8e-10", "1 + 2.5e-06", "1", "0.999989", "1.2", "0.25", "-1")
+    ]
+    # The exponent has digits that the factor 1 has not.
+    assert [factor_of(exponent) for exponent in (1.8e-20, -3e-7, 0.0, 2e-5, math.log(4), -1e9, math.inf)] == [
+        *("1 − 1.8e-20", "1 + 3e-07", "1", "0.99998", "0.25", "1.79769e+308", "0")
+    ]
+
+
+def test_a_prediction_is_read_with_units_and_cost() -> None:
+    prediction = predict_rate(ASYMMETRIC, mg.Extragradient(step_size=0.001))
+    text = str(prediction)
+    # |1 + iηω − (ηω)²| = 1 − (ηω)²/2 to fourth order: ln 10/(ηω)²·2 = 1.0554e8 steps of two products.
+    exponent = (0.001 * prediction.modes[0].frequency) ** 2 / 2
+    assert f"factor 1 − {exponent:.4g} a step\n  the slowest part is a rotation; a factor" in text
+    assert f"a factor of ten takes {math.log(10) / exponent:.2g} steps, {2 * math.log(10) / exponent:.2g} products" in text
+    assert "factor a step" in text.splitlines()[4] and "frequency" in text.splitlines()[4]
+    pure = predict_rate(mg.PreferenceGame([[0.5, 0.75], [0.25, 0.5]]), MPO(step_size=0.3, magnet_strength=0.2, refresh_every=10))
+    lines = str(pure).splitlines()
+    assert lines[0] == f"Prediction for {pure.algorithm} on {pure.game}:"
+    assert lines[1].startswith("  converges linearly, factor ") and lines[1].endswith(" a step")
+    # The exponent is 0.25/0.2·(1 − 1.06⁻¹⁰) = 0.552 a refresh of ten steps: 4.17 of them, 41.7 steps.
+    assert lines[2] == "  the slowest part is an action that dies out; a factor of ten takes 42 steps, 42 products"
+    assert lines[4:6] == ["  1 action that dies out", "    slack (payoff units)   log-odds a refresh   action"]
+    # No less than one refresh is played.
+    quick = predict_rate(mg.PreferenceGame([[0.5, 1.0], [0.0, 0.5]]), MPO(step_size=1.0, magnet_strength=1e-6, refresh_every=10**7))
+    assert "a factor of ten takes 1e+07 steps" in str(quick)
+    assert "  the part that grows fastest is a rotation; to grow tenfold takes" in str(predict_rate(ASYMMETRIC, mg.MultiplicativeWeights()))
+    still = predict_rate(GAMES["even"], PU(step_size=ETA, magnet_strength=ALPHA))
+    assert still.slowest_part == "the slowest part is a direction in which payoffs do not change"
+    assert replace(still, modes=(), assumptions=()).slowest_part == "" and "takes" not in str(replace(still, modes=(), assumptions=()))
+
+
+@pytest.mark.parametrize("algorithm", [None, mg.MultiplicativeWeights(), MMD(), mg.NashMirrorDescent()])
+def test_no_line_of_a_prediction_is_longer_than_a_page_is_wide(algorithm: Any) -> None:
+    for spec in ("random:n=30,seed=0", "clones", "rps"):
+        lines = str(predict_rate(mg.games.from_spec(spec), algorithm)).splitlines()
+        assert all(len(line) <= 118 and line == line.rstrip() for line in lines)
+        assert lines[0].startswith("Prediction for ") and all(line.startswith("  ") for line in lines[1:])
+
+
+def test_names_of_actions_cannot_break_the_lines_of_a_prediction() -> None:
+    game = mg.PreferenceGame([[0.5, 0.75], [0.25, 0.5]], labels=["a", "b\nc"])
+    assert "b\\nc" in str(predict_rate(game)) and "b\nc" not in str(predict_rate(game))
+
+
+# --- thresholds and words, on predictions made by hand ---------------------------------------------------------------------------------------
+
+
+def slow_mode(factor: float, frequency: float = 0.1) -> Mode:
+    return Mode(frequency, complex(factor), 0.0, np.zeros(1))
+
+
+def action(drift: float, index: int = 0) -> OffSupportAction:
+    return OffSupportAction(index, f"action {index + 1}", -10 * drift, drift)
+
+
+def made(modes: tuple[Mode, ...] = (), actions: tuple[OffSupportAction, ...] = (), **changes: Any) -> RatePrediction:
+    return RatePrediction("a game", "an algorithm", modes=modes, actions=actions, **changes)
+
+
+def test_parts_and_their_dictionaries() -> None:
+    still, turning = slow_mode(0.0), Mode(0.25, 0.3 + 0.4j, 0.2, np.zeros(1))
+    assert (still.exponent, still.to_dict()["exponent"], still.to_dict()["factor"]) == (math.inf, None, 0.0)
+    assert turning.to_dict() == {"frequency": 0.25, "multiplier": [0.3, 0.4], "factor": 0.5, "exponent": pytest.approx(math.log(2))}
+    dying = OffSupportAction(2, "c", 0.5, -0.25)
+    assert dying.to_dict() == {"action": 2, "label": "c", "slack": 0.5, "drift": -0.25, "factor": math.exp(-0.25)}
+
+
+@pytest.mark.parametrize(
+    ("drift", "kind"),
+    [(-1.1e-14, "linear"), (-1e-14, "stands still"), (-0.9e-14, "stands still"), (0.9e-14, "stands still"), (1e-14, "stands still"), (1.1e-14, "diverges")],
+)
+def test_what_moves_by_less_than_rounding_stands_still(drift: float, kind: str) -> None:
+    assert made(actions=(action(drift),)).kind == kind
+
+
+def test_factors_of_a_unit_a_step_and_a_product() -> None:
+    prediction = made((slow_mode(0.5),), (action(-1.0),), steps_per_unit=4, products_per_unit=8)
+    assert prediction.exponent == pytest.approx(math.log(2))
+    assert prediction.factor == pytest.approx(0.5)
+    assert prediction.kl_factor == pytest.approx(0.25 if math.exp(-1) < 0.25 else math.exp(-1))
+    assert (prediction.rate, prediction.rate_per_product) == (pytest.approx(0.5 ** (1 / 4)), pytest.approx(0.5 ** (1 / 8)))
+    assert prediction.decided_by == "modes"
+    # From a gap of 1 to 2⁻³ three units of eight products.
+    assert prediction.products_between(1.0, 0.125) == pytest.approx(24.0)
+    assert prediction.products_between(0.125, 0.25) == 0.0
+    with pytest.raises(mg.InputError, match=r"No rate is predicted of an algorithm on a game: silence\."):
+        made(declined="silence.").products_between(1.0, 0.5)
+    # Twice an exponent of KL: a mode of 0.9² is faster than an action of 0.85.
+    assert made((slow_mode(0.9),), (action(math.log(0.85)),)).kl_factor == pytest.approx(0.85)
+    # What grows beyond the largest float is held there.
+    wild = made(actions=(action(1000.0),))
+    assert wild.factor == wild.kl_factor == pytest.approx(np.finfo(np.float64).max, rel=1e-12)
+    assert (wild.products_between(1.0, 0.5), made().factor, made().exponent, made().kl_factor) == (math.inf, 1.0, 0.0, 1.0)
+
+
+def test_a_prediction_in_words() -> None:
+    log_target = np.log([0.5, 0.25, 0.25, 1.0])
+    log_target[3] = -np.inf
+    words = {"log_target": log_target, "zero_modes": 2, "assumptions": ("It is so.", "So it is."), "detail": "Because."}
+    eight = tuple(Mode(0.25, (0.3 + 0.4j) / (1 + index), 0.0, np.zeros(1)) for index in range(8))
+    nine = tuple(action(-float(index + 1), index) for index in range(9))
+    prediction = made(eight, nine, unit="refresh", steps_per_unit=1000, products_per_unit=2000, **words)
+    lines = str(prediction).splitlines()
+    assert "converges linearly, factor 0.5 a refresh of 1,000 steps, 0.99930709 a step" in lines[1]
+    # Tenfold in log₂ 10 = 3.32 refreshes.
+    assert any("a factor of ten takes 3,322 steps, 6,644 products" in line for line in lines) and "  Because." in lines
+    begin = lines.index("  at the Nash equilibrium, 3 of 4 actions played: 8 modes, and 2 of frequency 0")
+    tables = [f"            0.25 {0.5 / k:18.6g}   {0.3 / k:.6g}+{0.4 / k:.6g}i" for k in range(1, 9)]
+    tables += ["  9 actions that die out", "    slack (payoff units)   log-odds a refresh   action"]
+    tables += [f"    {10 * k:20} {-k:20}   action {k}" for k in range(1, 9)]
+    assert lines[begin + 2 :] == [*tables, "    … and 1 faster", "  assumed: It is so.", "  assumed: So it is."]
+    text = str(made(eight[:1], nine[:1], **{**words, "zero_modes": 0, "detail": ""}, unique=True))
+    assert "factor 0.5 a step" in text and "a factor of ten takes 4 steps, 4 products" in text
+    assert "\n  at the only Nash equilibrium, 3 of 4 actions played: 1 mode\n" in text
+    assert "  1 action that dies out\n" in text and "faster" not in text
+    towards = str(made((*eight, *eight), (), **words, target="regularised", unique=True))
+    assert "at the equilibrium regularised towards the magnet, 3 of 4 actions played: 16 modes\n" in towards
+    assert "    … and 8 faster\n" in towards and "die out" not in towards
+    assert "converges linearly, factor 0.135335 a step" in repr(made((), nine[1:2]))
+    assert "stands still, to rounding, factor 1 a step" in repr(made()) and "takes" not in str(made())
+    growing = made((slow_mode(2.0),))
+    assert "diverges, factor 2 a step" in repr(growing) and "to grow tenfold takes 4 steps, 4 products" in str(growing)
+    assert "grows fastest" in growing.slowest_part and "rotation" in growing.slowest_part
+    assert made((slow_mode(0.5, frequency=0.0),)).slowest_part == "the slowest part is a direction in which payoffs do not change"
+    assert made((), nine[:1]).slowest_part == "the slowest part is an action that dies out" and made().slowest_part == ""
+    # At least one unit is played; from a million on two digits are read.
+    assert "takes 1 steps, 1 products" in str(made((slow_mode(0.01),)))
+    for steps, said in ((999_998.5, "999,999"), (2_345_678, "2.3e+06")):
+        assert f"takes {said} steps" in str(made(actions=(action(-math.log(10) / steps),)))
+    assert str(made(declined="silence.", detail="Because.")) == "Prediction for an algorithm on a game: none, because silence."
+
+
+def test_a_prediction_as_a_dictionary() -> None:
+    prediction = predict_rate(mg.games.from_spec("random:n=10,seed=1"), mg.Extragradient())
+    written = prediction.to_dict()
+    assert written["support_sizes"] == [prediction.support_size] and made().to_dict()["support_sizes"] == []
+    for name in (
+        "game",
+        "algorithm",
+        "target",
+        "unit",
+        "steps_per_unit",
+        "products_per_unit",
+        "zero_modes",
+        "unique",
+        "declined",
+        "detail",
+        "kind",
+        "decided_by",
+    ):
+        assert written[name] == getattr(prediction, name)
+    for name in ("factor", "kl_factor", "rate", "rate_per_product", "exponent", "strictly_complementary", "support_size"):
+        assert written[name] == getattr(prediction, name)
+    assert written["assumptions"] == list(prediction.assumptions)
+    assert set(written) == {
+        *("schema", "game", "algorithm", "target", "unit", "steps_per_unit", "products_per_unit", "zero_modes", "unique", "declined", "detail", "kind"),
+        *("decided_by", "factor", "kl_factor", "rate", "rate_per_product", "exponent", "strictly_complementary", "support_size", "support_sizes"),
+        *("assumptions", "modes", "actions"),
+    }
+    assert made((slow_mode(0.0),)).to_dict()["exponent"] is None
+
+
+# --- the equilibrium at which a game is linearised, at its thresholds ------------------------------------------------------------------------
+
+
+def with_fourth(slack: float) -> mg.PreferenceGame:
+    """Rock, paper, scissors with payoffs of ±1, and a fourth action that loses by this to each: L = 1."""
+    table = np.array([[0.0, 1.0, -1.0, slack], [-1.0, 0.0, 1.0, slack], [1.0, -1.0, 0.0, slack], [-slack, -slack, -slack, 0.0]])
+    return mg.PreferenceGame.from_payoffs(table)
+
+
+def fourth_at(chance: float) -> np.ndarray:
+    return np.array([(1 - chance) / 3] * 3 + [chance])
+
+
+@pytest.mark.parametrize(
+    ("slack", "chance", "support"),
+    [
+        # At p = 0 a slack from 1e-11 on is known to be one.
+        (1.01e-11, 0.0, 3),
+        (0.99e-11, 0.0, None),
+        # At no slack a probability from 1e-11 on.
+        (0.0, 1.01e-11, 4),
+        (0.0, 0.99e-11, None),
+        # Else a hundredfold of the other, and at least the root of the gap p·d.
+        (1e-9, 1.01e-7, 4),
+        (1e-9, 0.99e-7, None),
+        (1e-7, 0.99e-9, 3),
+        (1e-7, 1.01e-9, None),
+        (1e-12, 5e-12, None),
+    ],
+)
+def test_what_counts_as_played(slack: float, chance: float, support: int | None) -> None:
+    game = with_fourth(slack)
+    point = given_point(game, fourth_at(chance))
+    scale = float(game.scale)
+    assert scale == pytest.approx(1.0)
+    if support is None:
+        assert f"action 4 is not clear: its probability is {chance:.2g} and its slack {slack:.2g} L (1 such)" in point.refused
+        return
+    assert (point.refused, len(point.support)) == ("", support)
+    if support == 3:
+        assert point.policy[3] == 0 and point.slack[3] == pytest.approx(slack, rel=1e-3, abs=0)
+        assert np.all(point.slack[:3] == 0)
+    else:
+        assert point.policy[3] == pytest.approx(chance, rel=1e-12, abs=0) and np.all(point.slack == 0)
+
+
+@pytest.mark.parametrize(("scale", "part"), [(1.0, 1.01), (1.0, 0.99), (1e3, 1.01), (1e3, 0.99)])
+def test_a_policy_of_a_larger_gap_is_no_equilibrium(scale: float, part: float) -> None:
+    # Moving δ from rock to paper in rock, paper, scissors of ±1 lets the best reply gain 2δ in one seat, and in both alike: the gap is 4δ or so, of 1e-9 L.
+    game = mg.PreferenceGame.from_payoffs(scale * np.array([[0.0, 1.0, -1.0], [-1.0, 0.0, 1.0], [1.0, -1.0, 0.0]]))
+    third = np.full(3, 1 / 3)
+    unit = mg.duality_gap(game, third + 1e-6 * np.array([1, -1, 0])) / 1e-6 / scale
+    policy = third + part * 1e-9 / unit * np.array([1, -1, 0])
+    if part > 1:
+        with pytest.raises(mg.InputError, match=r"is no equilibrium of"):
+            given_point(game, policy)
+    else:
+        assert given_point(game, policy).refused == ""
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+def test_a_known_equilibrium_may_have_the_gap_that_it_is_known_to_have(scale: float) -> None:
+    game = mg.PreferenceGame.from_payoffs(scale * np.array([[0.0, 1.0, -1.0], [-1.0, 0.0, 1.0], [1.0, -1.0, 0.0]]))
+    found = mg.nash(game)
+    gap = mg.duality_gap(game, found.policy + 1e-6 * np.array([1, -1, 0]))  # in proportion to the distance
+
+    def point(relative: float, **changes: Any) -> rest_point.RestPoint:
+        policy = found.policy + relative * scale / gap * 1e-6 * np.array([1, -1, 0])
+        return known_point(game, replace(found, policy=policy, **changes))
+
+    assert point(0.99e-9, gap=0.0, gap_error=0.0).support.tolist() == [0, 1, 2]
+    with pytest.raises(mg.InputError, match="at most 1e-09 L = "):
+        point(1.01e-9, gap=0.0, gap_error=0.0)
+    assert point(4.99e-9, gap=3e-9 * scale, gap_error=2e-9 * scale).support.tolist() == [0, 1, 2]
+    with pytest.raises(mg.InputError, match="its gap there is"):
+        point(5.01e-9, gap=3e-9 * scale, gap_error=2e-9 * scale)
+
+
+def test_a_computed_equilibrium_is_taken_at_its_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    game = with_fourth(0.25)
+    found = mg.nash(game)
+
+    def point(**changes: Any) -> rest_point.RestPoint:
+        monkeypatch.setattr(rest_point, "nash", lambda *_, **__: replace(found, **changes))
+        return nash_point(game)
+
+    seen = point(policy=fourth_at(0.0), slack=np.array([1e-17, 0.0, 1e-17, 0.5]))
+    assert seen.slack.tolist() == [0.0, 0.0, 0.0, 0.5]
+    assert seen.support.tolist() == [0, 1, 2] and seen.refused == ""
+    assert point(margin=1e-11).refused == ""
+    assert "some action has neither a probability nor a slack over L of 1e-11 and more" in point(margin=0.99e-11).refused
+    missed = point(converged=False, gap=3e-3, margin=0.0)
+    assert missed.refused == "no equilibrium was found to its tolerance, the best gap is 0.003."
+
+
+def test_a_regularised_point_that_was_not_found_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = regularised_equilibrium(ASYMMETRIC, magnet_strength=0.2)
+    point, log_policy = regularised_point(ASYMMETRIC, 0.2, None)
+    np.testing.assert_array_equal(log_policy, found.log_policy)
+    assert (point.refused, point.support.tolist(), point.slack.tolist()) == ("", [0, 1, 2], [0.0, 0.0, 0.0])
+    monkeypatch.setattr(rest_point, "regularised_equilibrium", lambda *_, **__: replace(found, converged=False, residual=2e-3))
+    assert regularised_point(ASYMMETRIC, 0.2, None)[0].refused == "the regularised equilibrium was found to a KL residual of 0.002 only."
+    assert "KL residual of 0.002 only" in predict_rate(ASYMMETRIC, MMD(step_size=0.3, magnet_strength=0.2)).declined
+
+
+# --- the spectrum, and what decides ----------------------------------------------------------------------------------------------------------
+
+
+def test_frequencies_up_to_rounding_are_none() -> None:
+    # A frequency ω beside payoffs of 1/2: 4kε·max|S| with k = 6 is the least that counts.
+    limit = 4 * 6 * np.finfo(np.float64).eps * 0.5
+    for part, count in ((2.0, 2), (0.5, 1)):
+        table = np.zeros((6, 6))
+        table[0, 1], table[1, 2], table[2, 0] = 0.5, 0.5, 0.5
+        # Of the three small payoffs u over uniform sixths the frequency is √3·u/6.
+        table[3, 4] = table[4, 5] = table[5, 3] = part * limit * 6 / math.sqrt(3)
+        spectrum = spectrum_of(mg.PreferenceGame.from_payoffs(table - table.T), np.full(6, 1 / 6), np.arange(6))
+        assert spectrum.resolution == pytest.approx(limit, rel=1e-12, abs=0)
+        assert (len(spectrum.frequencies), spectrum.zero_modes) == (count, 5 - 2 * count)
+
+
+def test_two_players_part_of_whose_actions_are_played() -> None:
+    table = 10 + np.arange(12.0).reshape(3, 4) ** 2
+    game = mg.MatrixGame(table)
+    support, policy = np.array([0, 2, 3, 4, 6]), np.array([0.4, 0.0, 0.2, 0.1, 0.2, 0.0, 0.3])
+    spectrum = spectrum_of(game, policy, support)
+    x, y = np.array([2, 1]) / 3, np.array([1, 2, 3]) / 6
+    assert spectrum.blocks == (2, 3) and spectrum.policy == pytest.approx(np.concatenate([x, y]), rel=1e-15)
+    # The singular value of D^½(A − row means − column means + mean)D^½, of rank one here.
+    inner = table[np.ix_([0, 2], [0, 1, 3])]
+    centred = inner - np.outer(inner @ y, np.ones(3)) - np.outer(np.ones(2), x @ inner) + x @ inner @ y
+    expected = math.sqrt(float(np.sum(np.outer(x, y) * centred**2)))
+    assert spectrum.frequencies == pytest.approx([expected], rel=1e-13)
+    assert (spectrum.zero_modes, spectrum.vectors.shape) == (1, (5, 1))
+    # Payoffs from 10 to 131: the constant 70.5 is taken off.
+    assert spectrum.resolution == pytest.approx(4 * 5 * np.finfo(np.float64).eps * 60.5, rel=1e-12, abs=0)
+    skew = np.zeros((5, 5))
+    skew[:2, 2:], skew[2:, :2] = centred, -centred.T
+    root = np.sqrt(spectrum.policy)
+    np.testing.assert_allclose((root[:, None] * skew * root) @ spectrum.vectors, 1j * spectrum.vectors * spectrum.frequencies, atol=1e-13)
+
+
+def test_the_largest_support_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectrum_module, "LARGEST_SUPPORT", 3)
+    assert len(spectrum_of(ASYMMETRIC, np.full(3, 1 / 3), np.arange(3)).frequencies) == 1
+    with pytest.raises(mg.InputError, match="The modes of 4 actions would take too long: at most 3 may be played"):
+        spectrum_of(GAMES["even"], np.full(4, 1 / 4), np.arange(4))
+    monkeypatch.setattr(local_rates, "LARGEST_SUPPORT", 3)
+    for method in (MMD(step_size=0.3, magnet_strength=0.2), MPO()):
+        assert predict_rate(ASYMMETRIC, method).declined == ""
+        assert predict_rate(GAMES["odd"], method).declined == "5 actions are played, and modes are computed of at most 3."
+
+
+def test_the_magnet_may_be_too_weak() -> None:
+    scale = float(ASYMMETRIC.scale)
+    for part, weak in ((0.99, True), (1.01, False)):
+        prediction = predict_rate(ASYMMETRIC, MMD(step_size=0.3, magnet_strength=part * WEAKEST * scale))
+        assert ("the magnet is too weak for its regularised equilibrium to be computed." in prediction.declined) == weak
+        assert prediction.target == "regularised"
+
+
+def test_a_moving_magnet_has_two_multipliers_and_an_extrapolation_too() -> None:
+    omega = np.array([0.05, 0.4])
+    eta, alpha, weight = 0.3, 0.2, 0.1
+    moving = mode_multipliers(LogLinear(step_size=eta, magnet_strength=alpha, magnet="moving", magnet_rate=weight), omega)
+    optimistic = mode_multipliers(LogLinear(step_size=0.6, evaluation="extrapolated"), omega)
+    for row, turn in enumerate(1j * omega):
+        # π⁺ = ((1 + iηω)π + ηαρ)/(1 + ηα), ρ⁺ = (1 − w)ρ + wπ⁺, by trace and determinant.
+        a, b = (1 + eta * turn) / (1 + eta * alpha), eta * alpha / (1 + eta * alpha)
+        total, product = a + (1 - weight) + weight * b, a * (1 - weight)
+        assert moving[row].sum() == pytest.approx(total, rel=1e-12) and moving[row].prod() == pytest.approx(product, rel=1e-12)
+        assert optimistic[row].sum() == pytest.approx(1 + 1.2 * turn, rel=1e-12) and optimistic[row].prod() == pytest.approx(0.6 * turn, rel=1e-12)
+    assert moving.shape == optimistic.shape == (2, 2)
+    game = ASYMMETRIC
+    (mode,) = predict_rate(game, mg.OptimisticMultiplicativeWeights(step_size=0.6)).modes
+    assert mode.second == pytest.approx(0.6 * mode.frequency / mode.factor, rel=1e-9)
+    assert predict_rate(game, mg.Extragradient(step_size=0.6)).modes[0].second == 0
+
+
+def test_the_search_for_a_stage_ends_where_it_is_told() -> None:
+    rule = LogLinear(step_size=0.3, magnet_strength=0.3, magnet="refreshed", refresh_every=1)
+    frequencies = np.array([OMEGA])
+    # Doubled from 1: 8 is the first power of two that converges, 6 the smallest of all.
+    assert [smallest_refresh(rule, frequencies, most) for most in (7, 8, 9)] == [None, 6, 6]
+    assert smallest_refresh(replace(rule, refresh_every=5), frequencies) == 6
+    assert smallest_refresh(replace(rule, refresh_every=20), frequencies) == 20
+
+
+def test_what_would_converge_is_said() -> None:
+    said = predict_rate(ASYMMETRIC, mg.OptimisticMultiplicativeWeights(step_size=4.0)).detail
+    mode = predict_rate(ASYMMETRIC, mg.OptimisticMultiplicativeWeights(step_size=4.0)).modes[0]
+    assert said == f"The mode of frequency {mode.frequency:.6g} grows by {number(mode.factor)} a step: step_size must be smaller."
+    assert predict_rate(ASYMMETRIC, mg.Extragradient(step_size=40.0)).detail.endswith("a step: step_size must be smaller.")
+    moving = predict_rate(ASYMMETRIC, LogLinear(step_size=20.0, magnet_strength=1e-3, magnet="moving", magnet_rate=0.5))
+    assert moving.kind == "diverges" and moving.detail.endswith("a step: step_size or magnet_rate must be smaller.")
+    assert predict_rate(ASYMMETRIC, mg.MultiplicativeWeights()).detail.endswith(
+        "this method diverges from every equilibrium that is not pure, with any step size."
+    )
+    assert predict_rate(ASYMMETRIC, mg.Extragradient(step_size=1.0)).detail == ""
+    stage = predict_rate(ASYMMETRIC, MPO(step_size=0.02, magnet_strength=0.02, refresh_every=1))
+    assert stage.detail.endswith("a refresh: refresh_every is too small, 87 is the smallest that converges with this step_size and magnet_strength.")
+    slow = predict_rate(with_fourth(0.25), mg.Extragradient(step_size=1e-8))  # a factor of 1 − (ηω)²/2 is 1
+    assert (slow.kind, slow.detail) == ("stands still", "The slowest mode moves by less than rounding.")
+
+
+def test_what_is_assumed_is_said() -> None:
+    alone = predict_rate(ASYMMETRIC, MPO()).assumptions
+    assert alone == (
+        "The run is near the Nash equilibrium at which the game was linearised; it is the only one.",
+        "That equilibrium plays all actions.",
+    )
+    partial = predict_rate(with_fourth(0.25), MPO()).assumptions
+    assert partial[1] == "That equilibrium plays 3 of 4 actions, and every other one is worse (strict complementarity)."
+    several = predict_rate(mg.games.clones(), MPO()).assumptions
+    assert several[0].endswith("it is one of a set of dimension 3, along which nothing moves; at another the rate may differ.")
+    fixed = predict_rate(ASYMMETRIC, MMD(step_size=0.3, magnet_strength=0.2))
+    assert fixed.assumptions == ("The run is near the equilibrium regularised towards its magnet, which is unique.",)
+    assert fixed.unique and fixed.strictly_complementary
+    with np.errstate(divide="ignore"):
+        narrow = predict_rate(ASYMMETRIC, MMD(step_size=0.3, magnet_strength=0.2), log_magnet=np.log([0.5, 0.5, 0.0]))
+    assert narrow.assumptions[0].endswith("which is unique; the magnet excludes 1 actions.")
+
+
+@pytest.mark.parametrize(("part", "faint"), [(900.0, True), (1100.0, False)])
+def test_a_frequency_near_rounding_is_told(part: float, faint: bool) -> None:
+    limit = 4 * 6 * np.finfo(np.float64).eps * 0.5
+    table = np.zeros((6, 6))
+    table[0, 1], table[1, 2], table[2, 0] = 0.5, 0.5, 0.5
+    table[3, 4] = table[4, 5] = table[5, 3] = part * limit * 6 / math.sqrt(3)
+    game = mg.PreferenceGame.from_payoffs(table - table.T)
+    assumptions = predict_rate(game, MPO(), at=np.full(6, 1 / 6)).assumptions
+    assert len(assumptions) == (3 if faint else 2)
+    if faint:
+        assert f"is no more than rounding times {part:.0f}: it may be 0." in assumptions[2]
+
+
+def test_the_slowest_ten_thousand_actions_are_listed() -> None:
+    # The first action beats every other by its height; among each other these tie.
+    heights = np.r_[0.0, 1.0 - np.arange(10_001) / 20_000]
+    game = mg.GeneralPreferenceGame(np.column_stack([heights == 0, heights]).astype(float))
+    first = np.zeros(10_002)
+    first[0] = 1.0
+    prediction = predict_rate(game, mg.MultiplicativeWeights(step_size=0.5), at=first)
+    assert len(prediction.actions) == 10_000
+    # The slowest is the last, and the fastest, the second, is left out.
+    assert [part.action for part in (prediction.actions[0], prediction.actions[-1])] == [10_001, 2]
+    assert prediction.actions[0].label == "action 10002"
+    assert prediction.actions[0].drift == pytest.approx(-0.5 * prediction.actions[0].slack, rel=1e-15)
+
+
+@pytest.mark.parametrize(("extra", "chosen"), [(994, True), (995, False)])
+def test_up_to_a_thousand_actions_the_equilibrium_of_largest_entropy_is_chosen(monkeypatch: pytest.MonkeyPatch, extra: int, chosen: bool) -> None:
+    # Two clones of each sign, and actions that lose to all of them: of the equilibria, lop-sided is the one that is found and even the one of largest entropy.
+    few = mg.games.clones().payoff_matrix
+    table = np.zeros((6 + extra, 6 + extra))
+    table[:6, :6] = few
+    table[:6, 6:], table[6:, :6] = 0.1, -0.1
+    game = mg.PreferenceGame.from_payoffs(table)
+    even = np.r_[np.repeat([2 / 11, 3 / 22, 2 / 11], 2), np.zeros(extra)]
+    lopsided = even * np.r_[np.tile([1.5, 0.5], 3), np.ones(extra)]
+    slack = np.where(even > 0, 0.0, 0.1)
+    small = mg.nash(mg.games.clones())
+    found = replace(small, policy=lopsided, slack=slack, margin=0.05, blocks=game.blocks)
+    monkeypatch.setattr(rest_point, "nash", lambda *_, **__: found)
+    monkeypatch.setattr(local_rates, "nash", lambda *_, **__: replace(found, policy=even))
+    target = even if chosen else lopsided
+    np.testing.assert_allclose(predict_rate(game, MPO()).policy, target, atol=1e-15)
+    # Not one that was not found, that plays fewer actions, or in place of one that was given.
+    for other in (replace(found, policy=even, converged=False), replace(found, policy=even * (even > 0.15))):
+        monkeypatch.setattr(local_rates, "nash", lambda *_, other=other, **__: other)
+        np.testing.assert_allclose(predict_rate(game, MPO()).policy, lopsided, atol=1e-15)
+    monkeypatch.setattr(local_rates, "nash", lambda *_, **__: replace(found, policy=even))
+    np.testing.assert_allclose(predict_rate(game, MPO(), at=found).policy, lopsided, atol=1e-15)
+
+
+def test_labels_and_slacks_of_two_players() -> None:
+    game = mg.MatrixGame([[0.0, 1.0, 3.0], [-2.0, 5.0, 6.0]], row_labels=["a", "b"], column_labels=["c", "d", "e"])
+    prediction = predict_rate(game, mg.MultiplicativeWeights(step_size=0.5))
+    assert [(part.label, part.slack, part.action) for part in prediction.actions] == [("d", 1.0, 3), ("b", 2.0, 1), ("e", 3.0, 4)]
+    assert [part.drift for part in prediction.actions] == pytest.approx([-0.5, -1.0, -1.5], rel=1e-15)
+    assert (prediction.policy.tolist(), prediction.support_size) == ([1.0, 0.0, 1.0, 0.0, 0.0], 2)
+
+
+def test_the_unit_of_the_payoffs_changes_no_factor() -> None:
+    """Step size times payoff is what a rule sees; OMWU remembers a payoff beside its policy, and the two must not be 1e250 apart."""
+    table = np.array([[0.0, 1.0, -0.5], [-1.0, 0.0, 0.7], [0.5, -0.7, 0.0]])
+    factors = [mg.predict_rate(mg.MatrixGame(table * unit), mg.OptimisticMultiplicativeWeights(step_size=0.3 / unit)).factor for unit in (1.0, 1e-250, 1e200)]
+    assert factors == pytest.approx([0.9927087781171] * 3, rel=1e-12)

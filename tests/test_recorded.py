@@ -78,7 +78,7 @@ def test_names_may_differ_and_entries_may_not(call, run, tmp_path):
     assert (status, out) == (2, "")
     row, column = 2, 3
     mine, theirs = float(run.game.preference[1, 2]), float(table[1, 2])
-    words = f"a trace of another game: row {row}, column {column} of its table is {mine!r}, that of other.npy is {theirs!r}."
+    words = f"a trace of another game: row {row}, column {column} of its table is {mine!r}, that of other.npy is {theirs!r} (win probability)."
     assert err == f"mmd-games: trace.npz: {words}\n"
     assert not Path("run").exists()
 
@@ -88,7 +88,7 @@ def test_names_may_differ_and_entries_may_not(call, run, tmp_path):
     [
         ("cycle:n=5", "it has 3 actions, cycle:n=5,win=1.0 has 5"),
         ("matching_pennies", "it has 3 actions, matching_pennies has 2 + 2"),
-        ("rps:wins=0.9/0.8/0.7", "row 2, column 3 of its table is 0.9, that of rock_paper_scissors:wins=0.9/0.8/0.7 is 0.7"),
+        ("rps:wins=0.9/0.8/0.7", "row 2, column 3 of its table is 0.9, that of rock_paper_scissors:wins=0.9/0.8/0.7 is 0.7 (win probability)"),
     ],
 )
 def test_a_trace_of_another_game_is_a_sentence(call, run, source, words):
@@ -106,6 +106,14 @@ def test_payoffs_and_win_probabilities_are_two_games(tmp_path, run):
     path = run.save(tmp_path / "trace.npz")
     with pytest.raises(mg.InputError, match=r"its payoffs are win probability, those of .* are payoff\."):
         recorded_run(path, payoffs)
+
+
+def test_a_difference_between_two_kinds_of_payoffs_names_both(tmp_path, run):
+    path = run.save(tmp_path / "trace.npz")
+    other = mg.PreferenceGame.from_payoffs(3 * run.game.payoff_matrix, name="threefold")
+    value = float(other.payoff_matrix[0, 1])
+    with pytest.raises(mg.InputError, match=rf"of its table is {run.game.preference[0, 1]} \(win probability\), that of threefold is {value} \(payoff\)\.$"):
+        recorded_run(path, other)
 
 
 def test_games_without_a_table_are_compared_by_their_numbers(tmp_path):
@@ -149,8 +157,8 @@ def broken_traces(trace):
         "gap infinite": ({"gaps": replaced(gaps, rows - 1, np.inf)}, f"gaps must be finite; entry {rows} is inf"),
         "average": ({"average_gaps": replaced(trace.average_gaps, 0, -np.inf)}, "average_gaps must be finite; entry 1 is -inf"),
         "text": ({"gaps": np.array(["x"] * rows)}, "gaps must be numbers"),
-        "decreasing": ({"iterations": iterations[::-1].copy()}, f"iterations must increase; {iterations[-2]} follows {iterations[-1]} at entry 2"),
-        "repeated": ({"iterations": swapped}, f"iterations must increase; {iterations[5]} follows {iterations[5]} at entry 6"),
+        "decreasing": ({"iterations": iterations[::-1].copy()}, f"iterations must increase; {iterations[-2]:,} follows {iterations[-1]:,} at entry 2"),
+        "repeated": ({"iterations": swapped}, f"iterations must increase; {iterations[5]:,} follows {iterations[5]:,} at entry 6"),
         "negative": ({"iterations": replaced(iterations, 0, -1)}, "iterations must begin at 0 or later, got -1"),
         "halves": ({"iterations": iterations + 0.5}, "iterations must be whole numbers"),
         "shorter": ({"iterations": iterations[:-1]}, f"iterations has shape ({rows - 1},)"),
@@ -158,11 +166,14 @@ def broken_traces(trace):
         "products": ({"products": replaced(trace.products, 2, 0)}, "products decrease after entry 2"),
         "wide": ({"log_policies": np.zeros((len(kept), 4))}, f"log_policies has shape ({len(kept)}, 4); ({len(kept)}, 3) was expected"),
         "fewer": ({"log_policies": logs[:-1]}, f"log_policies has shape ({len(kept) - 1}, 3)"),
-        "no policy": ({"log_policies": replaced(logs, (2, 1), 0.0)}, f"the policy of iteration {kept[2]} is none"),
-        "policy nan": ({"log_policies": replaced(logs, (2, 1), np.nan)}, f"the policy of iteration {kept[2]} is none"),
-        "policy infinite": ({"log_policies": replaced(logs, (0, 1), np.inf)}, f"the policy of iteration {kept[0]} is none"),
+        "no policy": ({"log_policies": replaced(logs, (2, 1), 0.0)}, f"the policy of iteration {kept[2]} is not a distribution"),
+        "policy nan": ({"log_policies": replaced(logs, (2, 1), np.nan)}, f"the policy of iteration {kept[2]} is not a distribution"),
+        "policy infinite": ({"log_policies": replaced(logs, (0, 1), np.inf)}, f"the policy of iteration {kept[0]} is not a distribution"),
         "kept": ({"policy_iterations": kept[::-1].copy()}, "policy_iterations must increase"),
-        "end": ({"policy_iterations": replaced(kept, -1, int(kept[-1]) + 1)}, f"the run ends at iteration {iterations[-1]}"),
+        "unsigned": ({"iterations": iterations[::-1].astype(np.uint64)}, "iterations must increase;"),
+        "unsigned products": ({"products": trace.products[::-1].astype(np.uint64)}, "products decrease after entry 1"),
+        "beyond floats": ({"iterations": replaced(iterations, -1, 2**53 + 2)}, "iterations must be at most 2⁵³, beyond which float64 skips some; got 9,007"),
+        "end": ({"policy_iterations": replaced(kept, -1, int(kept[-1]) + 1)}, f"the run ends at iteration {iterations[-1]:,}"),
         "stages": ({"stage_step_sizes": np.zeros(1)}, "stage_step_sizes has shape (1,)"),
         "magnets": ({"stage_log_magnets": np.zeros((len(trace.stages), 2))}, "stage_log_magnets has shape"),
         "table": ({"payoff_matrix": np.zeros((3, 2))}, "the payoff table has shape (3, 2); (3, 3) was expected"),
@@ -195,7 +206,8 @@ def test_a_trace_too_short_to_judge_is_a_sentence(call, run):
     mg.Trace.from_policies(run.game, run.log_policies[:2]).save("short.npz")
     status, out, err = call("verify", ASYMMETRIC, "--trace", "short.npz", "--out", "run")
     assert (status, out) == (2, "")
-    assert "2 recorded gaps; 3 at least are needed" in err
+    assert err.startswith("mmd-games: short.npz: ")
+    assert "2 gaps" in err
     assert not Path("run").exists()
 
 
@@ -210,7 +222,12 @@ def test_a_recorded_run_takes_no_settings(call, run, option):
 def test_files_that_are_no_trace(call):
     Path("text.npz").write_text("no archive")
     np.savez("arrays.npz", gaps=np.ones(3))
-    for name, words in (("missing.npz", "no such file"), ("text.npz", "not a saved trace"), ("arrays.npz", "not a saved trace"), (".", "not a saved trace")):
+    for name, words in (
+        ("missing.npz", "no such file."),
+        ("text.npz", "not a saved trace: it is not an .npz file."),
+        ("arrays.npz", "not a saved trace: it lacks 'meta'."),
+        (".", "not a saved trace: it cannot be read (Is a directory)."),
+    ):
         status, out, err = call("verify", ASYMMETRIC, "--trace", name)
         assert (status, out) == (2, "")
         assert words in err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import signal
 from types import SimpleNamespace
 
@@ -84,6 +85,33 @@ def test_odd_games_have_reports(game):
         assert report.exit_status == 3
 
 
+def test_no_line_is_longer_than_a_terminal_shows():
+    game = mg.games.rock_paper_scissors(wins=(0.9, 0.8, 0.9))
+    report = mg.verify(mg.solve(game, mg.MultiplicativeWeights(), start=[0.5, 0.3, 0.2], steps=20_000))
+    assert len(f"{report.verdict.value.upper()}: {report.headline.sentence}") > 118
+    assert max(map(len, str(report).splitlines())) <= 118
+    assert " ".join(str(report).partition("\n\n")[0].split()) == f"REFUTED: {report.headline.sentence}"
+
+
+def test_the_run_is_told_in_words_of_its_own():
+    """Feedback as the command line has it, the gap at which a run ended, actions without names by their numbers."""
+    game = mg.PreferenceGame([[0.5, 0.9, 0.2], [0.1, 0.5, 0.9], [0.8, 0.1, 0.5]])
+    report = mg.verify(mg.solve(game, until=1e-6))
+    text = " ".join(str(report).split())
+    assert f"products; ended when the gap had come down to {report.trace.gap:.3g} feedback exact tolerance" in text
+    assert f"policy action {np.argmax(report.trace.policy) + 1}: 0." in text
+    assert strict(report.to_dict())["feedback"] == "exact"
+    duel = mg.verify(mg.solve(mg.MatrixGame([[3, -1], [0, 2]]), steps=40, feedback=mg.Sampled(opponents=4, seed=3)))
+    text = " ".join(str(duel).split())
+    assert " feedback sampled:opponents=4,seed=3 tolerance" in text
+    assert re.search(r"policy row [12]: 0\.\d{4}, row [12]: 0\.\d{4} \| column [12]: 0\.\d{4}, column [12]: 0\.\d{4} ", text)
+    assert strict(duel.to_dict())["feedback"] == "sampled:opponents=4,seed=3"
+    own = mg.Trace.from_policies(game, report.trace.log_policies)
+    assert strict(mg.verify(own).to_dict())["feedback"] == "unknown"
+    object.__setattr__(own, "feedback", "Votes(of=(1, 2))")
+    assert " feedback Votes(of=(1, 2)) tolerance" in " ".join(str(mg.verify(own)).split())
+
+
 def test_a_failed_write_leaves_nothing(tmp_path):
     def write_half() -> None:
         with output_directory(tmp_path / "out") as folder:
@@ -139,7 +167,7 @@ def test_an_interrupted_run_has_a_report():
     trace = mg.solve(mg.games.rock_paper_scissors(), progress=lambda step, steps, gap: signal.raise_signal(signal.SIGINT) if step == 100 else None)
     report = mg.verify(trace)
     assert report.exit_status == 3
-    assert f"{report.trace.steps} products (matrix-vector products for all players); INTERRUPTED before the budget was spent" in " ".join(str(report).split())
+    assert f"{report.trace.steps} products; INTERRUPTED before the budget was spent" in " ".join(str(report).split())
     assert strict(report.to_dict())["stopped"] == "interrupted"
     VALIDATOR.validate(report.to_dict())
 
@@ -149,8 +177,8 @@ def test_labels_of_two_players_are_kept_apart():
     report = mg.verify(mg.solve(game, steps=5_000))
     line = next(line for line in str(report).splitlines() if line.startswith("  policy"))
     rows, columns = line.split(" | ")
-    assert {"up", "down"} <= set(rows.split())
-    assert {"left", "right"} <= set(columns.split())
+    assert {"up:", "down:"} <= set(rows.split())
+    assert {"left:", "right:"} <= set(columns.split())
     assert strict(report.to_dict())["game"]["labels"] == [["up", "down"], ["left", "right"]]
 
 
@@ -278,6 +306,30 @@ def test_a_value_of_another_kind_is_caught(report, path, value):
     assert not VALIDATOR.is_valid(content)
 
 
+def test_a_proof_is_by_the_schema_too():
+    validator = jsonschema.Draft202012Validator({"$ref": "#/$defs/nash", "$defs": json_schema()["$defs"]})
+    for game in (mg.games.rock_paper_scissors(), mg.games.cycle(n=4), mg.MatrixGame([[2, -1, 5], [-3, 1, 5], [-4, -4, 0]])):
+        content = strict(mg.nash(game, method="exact").to_dict())
+        validator.validate(content)
+        for key in content["proof"]:
+            without = {name: value for name, value in content["proof"].items() if name != key}
+            assert not validator.is_valid({**content, "proof": without}), key
+        for change in (
+            {"more": 1},
+            {"value": 0.5},
+            {"value": "1/0"},
+            {"value": "0.5"},
+            {"policies": [["1/2", 0.5]]},
+            {"policies": []},
+            {"slacks": None},
+            {"another": [["x"]]},
+            {"unique": "yes"},
+            {"strictly_complementary": None},
+            {"support": [-1]},
+        ):
+            assert not validator.is_valid({**content, "proof": {**content["proof"], **change}}), change
+
+
 def test_the_schemas_are_schemas():
     for name in ("report", "compare"):
         jsonschema.Draft202012Validator.check_schema(json_schema(name))
@@ -292,7 +344,15 @@ def with_claims(report, *claims):
 
 MADE_UP = (
     Claim("late", "It is proved", 0.5, None, Verdict.REFUTED, "no.", question=Question.PROVED, assumed=("A is so.", "B is so.")),
-    Claim("silent_one", "It says nothing", None, None, Verdict.NOT_APPLICABLE, "long " * 60, question=Question.CONVERGED),
+    Claim(
+        "silent_one",
+        "It says nothing of (this) run: share of it (of the (1 + x) bound: all)",
+        None,
+        None,
+        Verdict.NOT_APPLICABLE,
+        "long " * 60,
+        question=Question.CONVERGED,
+    ),
     Claim("early", "It converged", 0.999999, 1234567.0, Verdict.CONFIRMED, "yes.", (0.25, 0.75), question=Question.CONVERGED, assumed=("B is so.",)),
     Claim("infinite", "It is far away", None, float("inf"), Verdict.INCONCLUSIVE, "who knows.", (0.0, float("inf")), question=Question.CONVERGED),
 )
@@ -300,11 +360,11 @@ MADE_UP = (
 
 def test_claims_stand_under_their_questions_in_the_order_of_a_reader(report):
     text = str(with_claims(report, *MADE_UP))
-    body = text.partition("\n\n")[2].partition("\n\n")[2].partition("\n\nTo make this report again")[0]
-    assert body.splitlines()[:-3] == [
+    body, _, rest = text.partition("\n\n")[2].partition("\n\n")[2].partition("\n\nTo make this report again")[0].partition("\n\nDoes not apply\n")
+    assert body.splitlines() == [
         "Did it converge?",
         "  [confirmed] It converged",
-        "      predicted 0.999999 | measured 1.23457e+06 | 95% interval 0.25 to 0.75 | yes. | assumes (1)",
+        "      predicted 1 − 1e-06 | measured 1.23457e+06 | 95% interval 0.25 to 0.75 | yes. | assumes (1)",
         "  [inconclusive] It is far away",
         "      measured inf | 95% interval 0 to inf | who knows.",
         "",
@@ -316,11 +376,12 @@ def test_claims_stand_under_their_questions_in_the_order_of_a_reader(report):
         "  (1) B is so.",
         "  (2) A is so.",
     ]
-    # What does not apply takes one line, at the end.
-    empty, head, line = body.splitlines()[-3:]
-    assert (empty, head) == ("", "Does not apply")
-    assert line.startswith("  silent one: long long")
-    assert len(line) <= 118
+    # What does not apply comes after it, by what it would have claimed; then the words that a report speaks of.
+    lines = rest.partition("\n\nWords\n")[0].splitlines()
+    assert lines[0].startswith("  It says nothing of (this) run: long long ")
+    assert all(line.startswith("      long ") and len(line) <= 118 for line in lines[1:])
+    assert sum(line.count("long") for line in lines) == 60
+    assert [line.split()[0] for line in rest.partition("\n\nWords\n")[2].splitlines() if line[2] != " "] == ["product", "refresh", "stage"]
 
 
 def test_numbers_that_are_not_finite_are_null(report):
@@ -334,7 +395,7 @@ def test_numbers_that_are_not_finite_are_null(report):
 def test_numbers_near_one_keep_their_digits():
     assert [number(value) for value in (0.99995614, 1.0000001, 1 / 3, -0.99999999, 123456789.0, 0.0)] == [
         "0.99995614",
-        "1.0000001",
+        "1 + 1e-07",
         "0.333333",
         "-0.99999999",
         "1.23457e+08",
@@ -344,7 +405,7 @@ def test_numbers_near_one_keep_their_digits():
 
 def test_where_the_run_began_is_said():
     game = mg.games.rock_paper_scissors()
-    for start, words in ((None, "uniform"), ([0.5, 0.25, 0.25], "rock 0.5000, "), ([1.0, 0, 0], "rock 1.0000")):
+    for start, words in ((None, "uniform"), ([0.5, 0.25, 0.25], "rock: 0.5000, "), ([1.0, 0, 0], "rock: 1.0000")):
         report = mg.verify(mg.solve(game, start=start, steps=10))
         line = next(line for line in str(report).splitlines() if line.startswith("  start "))
         assert line.split(maxsplit=1)[1].startswith(words)

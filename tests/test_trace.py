@@ -148,12 +148,12 @@ def test_files_that_are_no_trace(tmp_path: Path) -> None:
         mg.Trace.load(path)
     for content in (b"", b"garbage", b"PK\x03\x04garbage", b"\x93NUMPY", b"\x80\x04K\x01."):
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"bad\.npz: not a saved trace"):
+        with pytest.raises(InputError, match=r"bad\.npz: not a saved trace: it is not an \.npz file\.$"):
             mg.Trace.load(path)
-    with pytest.raises(InputError, match="not a saved trace"):
+    with pytest.raises(InputError, match=r"not a saved trace: it cannot be read \(Is a directory\)\.$"):
         mg.Trace.load(tmp_path)
     np.save(tmp_path / "array.npy", START)
-    with pytest.raises(InputError, match=r"array\.npy: not a saved trace"):
+    with pytest.raises(InputError, match=r"array\.npy: not a saved trace: it is not an \.npz file\.$"):
         mg.Trace.load(tmp_path / "array.npy")
 
 
@@ -170,15 +170,18 @@ def test_archives_that_are_no_trace(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=match):
             mg.Trace.load(tmp_path / "bad.npz")
 
-    refused("not a saved trace", meta=None)
-    refused("not a saved trace", gaps=None)
-    refused("not a saved trace", payoff_matrix=None)
-    refused("not a saved trace", surplus=np.zeros(3))
-    refused("not a saved trace", meta=np.array("{"))
-    refused("not a saved trace", meta=np.array("[1]"))
-    refused("not a saved trace", meta=np.array(json.dumps({**meta, "kind": "Chess"})))
+    for name in ("meta", "gaps", "payoff_matrix", "stage_step_sizes", "log_policies"):
+        refused(rf"bad\.npz: not a saved trace: it lacks '{name}'\.$", **{name: None})
+    for name in ("kind", "steady", "own", "algorithm", "feedback", "stopped", "labels"):
+        refused(rf"bad\.npz: not a saved trace: it lacks '{name}'\.$", meta=np.array(json.dumps({key: word for key, word in meta.items() if key != name})))
+    refused("not a saved trace: it has an array 'surplus', which no trace has", surplus=np.zeros(3))
+    for text in ("{", "[1]", "{}", "[" * 100_000):
+        refused("not a saved trace: its 'meta' is not a JSON object with a schema", meta=np.array(text))
+    refused("not a saved trace: its game is of the kind 'Chess', which this version does not know", meta=np.array(json.dumps({**meta, "kind": "Chess"})))
+    for name in ("blocks", "labels", "notes"):
+        refused("not a saved trace: its 'meta' does not describe its arrays", meta=np.array(json.dumps({**meta, name: 7})))
     refused("schema mmd_games.trace/99; this version reads mmd_games.trace/1", meta=np.array(json.dumps({**meta, "schema": "mmd_games.trace/99"})))
-    refused("not a saved trace", gaps=np.array([None, {}], dtype=object))  # never unpickled
+    refused("not a saved trace: it is damaged, or holds Python objects, which are never unpickled", gaps=np.array([None, {}], dtype=object))
 
 
 class Saved(bytes):
@@ -251,6 +254,8 @@ def test_policies_from_elsewhere_are_copied_and_normalised() -> None:
         (np.log([START, START]), [1, 1], ["increasing"]),
         (np.log([START, START]), np.array([5, 3], dtype=np.uint64), ["increasing"]),
         (np.log([START, START]), [-1, 1], ["from 0 on"]),
+        (np.log([START, START]), [0, 2**53 + 1], ["at most 2⁵³", "9,007,199,254,740,993"]),
+        (np.log([START, START]), np.array([0, 2**64 - 1], dtype=np.uint64), ["at most 2⁵³"]),
         (np.log([START, START]), [0.0, 1.0], ["whole numbers"]),
     ],
 )

@@ -23,9 +23,10 @@ def bench(
     resume: Annotated[bool, Parameter(help="Keep cells that an earlier run of the suite finished.", negative="")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Run a suite, games × algorithms × seeds, into a table, JSON and a plot; with solvers for algorithms it takes their times.
+    """Run every algorithm of a suite on each of its games from each of its seeds, into a table, JSON and a plot.
 
-    Status 3 where a cell failed; of solvers, where one of ours failed or was wrong, for what peers do is a result.
+    A suite may name Nash solvers in place of algorithms: then their times are taken. Status 3 where a run failed, or a solver of this library failed
+    or was wrong; what other libraries' solvers do is a result, and status 0.
     """
     from mmd_games import sweeps  # joblib is imported where it is used
 

@@ -18,7 +18,7 @@ def games_command(*, as_json: AsJson = False) -> int:
 
 @app.command(name="algorithms")
 def algorithms_command(*, as_json: AsJson = False) -> int:
-    """List the algorithms, with their keys; one shown without a value is filled in from the game."""
+    """List the algorithms, with their keys; a key without a value is chosen from the game."""
     return _list(algorithms.listing(), as_json)
 
 

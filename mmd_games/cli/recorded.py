@@ -32,7 +32,7 @@ def recorded_run(path: str | os.PathLike[str], game: Game) -> Trace:
 def _difference(found: Game, asked: Game) -> str:
     """The first difference between two games' payoffs; empty where there is none."""
     if found.blocks != asked.blocks:
-        sizes = (" + ".join(map(str, game.blocks)) for game in (found, asked))
+        sizes = (" + ".join(f"{size:,}" for size in game.blocks) for game in (found, asked))
         return f"it has {next(sizes)} actions, {asked.name} has {next(sizes)}"
     if isinstance(found, TableGame) and isinstance(asked, TableGame):
         differing = np.argwhere(found.payoff_matrix != asked.payoff_matrix)
@@ -40,7 +40,8 @@ def _difference(found: Game, asked: Game) -> str:
             return "" if found.value_offset == asked.value_offset else f"its payoffs are {found.units}, those of {asked.name} are {asked.units}"
         row, column = map(int, differing[0])
         values = [float(game.payoff_matrix[row, column] + game.value_offset) for game in (found, asked)]
-        return f"row {row + 1}, column {column + 1} of its table is {values[0]!r}, that of {asked.name} is {values[1]!r}"
+        units = "" if found.units == asked.units else f" ({found.units})"
+        return f"row {row + 1:,}, column {column + 1:,} of its table is {values[0]!r}{units}, that of {asked.name} is {values[1]!r} ({asked.units})"
     (words, numbers), (asked_words, asked_numbers) = to_arrays(found), to_arrays(asked)
     if _kinds(words) != _kinds(asked_words):
         return f"it is a {words['kind']}, {asked.name} is a {asked_words['kind']}, or their parts or temperatures differ"

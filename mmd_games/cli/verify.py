@@ -35,7 +35,9 @@ def verify(
     symmetrise: Symmetrise = False,
     as_json: AsJson = False,
     out: Out = None,
-    certificate: Annotated[Path | None, Parameter(help="A file for the exact gap of the last iterate, which check-certificate checks.")] = None,
+    certificate: Annotated[
+        Path | None, Parameter(help="A file for the exact gap of the last iterate, however large it is; check-certificate checks it.")
+    ] = None,
 ) -> int:
     """Run an algorithm on a game and judge its last iterate: confirmed (0), refuted (1), inconclusive (3)."""
     require_whole(steps=steps)
@@ -55,7 +57,10 @@ def verify(
         budget = DEFAULT_STEPS if steps is None else steps
         made, notes = run(game, method, budget, allowed, start, told)
         again = command_for_run(source, made, budget, allowed, start=start, feedback=spoken, payoffs=payoffs, symmetrise=symmetrise)
-    result = report.verify(made, allowed, notes=notes, reproduce=again)
+    try:
+        result = report.verify(made, allowed, notes=notes, reproduce=again)
+    except InputError as error:
+        raise error if trace is None else InputError(f"{trace}: {error}") from None
     if out is not None:
         result.save(out)
         print(f"Wrote {', '.join(report.FILES[:-1])} and {report.FILES[-1]} to {out}.", file=sys.stderr)

@@ -20,7 +20,7 @@ def list_policy(policy: np.ndarray, blocks: Blocks, labels: tuple[tuple[str, ...
     labels : tuple of tuple of str, or None
         Names of the actions, a tuple a block.
     fractions : tuple of str, optional
-        What is written instead of each action's probability; empty where that stays as it is.
+        What is written instead of each action's probability.
     """
     lines = []
     for block, part in enumerate(block_slices(blocks)):
@@ -31,9 +31,9 @@ def list_policy(policy: np.ndarray, blocks: Blocks, labels: tuple[tuple[str, ...
         played = [int(action) for action in np.argsort(-chances, kind="stable") if chances[action] > 0]
         for action in played[:LONGEST]:
             name = f"{kind} {action + 1}" if labels is None else labels[block][action]
-            exact = "" if fractions is None else fractions[part.start + action]
-            lines.append(f"  {exact or format(chances[action], '.6g'):>12}  {name}")
+            chance = format(chances[action], ".6g") if fractions is None else fractions[part.start + action]
+            lines.append(f"  {chance:>12}  {name}")
         if len(played) > LONGEST:
             rest = played[LONGEST:]
-            lines.append(f"  {float(np.sum(chances[rest])):12.6g}  on {len(rest)} more")
+            lines.append(f"  {float(np.sum(chances[rest])):12.6g}  on {len(rest):,} more")
     return "\n".join(lines)

@@ -91,12 +91,23 @@ class NashEquilibrium:
         state = "" if self.converged else f"\n  NOT CONVERGED: {missed}; this is the best point found"
         proved, fractions = ("", None) if self.proof is None else (f"\n  {self.proof}", self.proof.short_fractions())
         notes = "".join(f"\n  note: {note}" for note in self.notes)
-        steps = f", {self.iterations} iterations" if self.iterations else ""
+        steps = f", {self.iterations:,} iterations" if self.iterations else ""
         return (
-            f"Nash equilibrium of {self.game} ({self.method}, {self.selection}{steps}): value {self.value:.9g}, "
-            f"{len(self.support)} of {sum(self.blocks)} actions played, duality gap {self.gap:.3g} ± {self.gap_error:.1g} "
+            f"Nash equilibrium of {self.game} ({self.method}, {self.selection}{steps}): {self._value()}, "
+            f"{len(self.support):,} of {sum(self.blocks):,} actions played, {self._gap()} "
             f"({self.units}, L = {self.scale:.6g}){state}{proved}{notes}\n{list_policy(self.policy, self.blocks, self.labels, fractions)}"
         )
+
+    def _value(self) -> str:
+        """The value in the user's units; where something is proved of a table of payoffs in other units, in those as well."""
+        if self.proof is None or float(self.proof.value) == self.value:
+            return f"value {self.value:.9g}"
+        return f"value {self.value:.9g} as {self.units}, {float(self.proof.value):.9g} as payoff (P − 1/2)"
+
+    def _gap(self) -> str:
+        """The duality gap with its error; that of the rational policies, where there are any, and that of their rounding."""
+        rounded = f"{self.gap:.3g} ± {self.gap_error:.1g}"
+        return f"duality gap {rounded}" if self.proof is None else f"duality gap exactly 0 (proved; {rounded} of the policy rounded to float64)"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON takes it; indices are counted from 0, ``gap_relative`` is the gap over L (0 in a constant game).

@@ -20,6 +20,12 @@ TOLERANCE = 1e-14
 WEAKEST = 1e-12
 """The smallest magnet strength, over L: log-policies are payoffs over it, of which float64 then leaves four digits behind the point."""
 
+NORMALISED = 1e-6
+"""The most by which the probabilities of a magnet may differ from a sum of 1."""
+
+LARGEST_LOG = math.log1p(NORMALISED)
+"""No log-probability of such a magnet is larger."""
+
 
 @dataclass(frozen=True, eq=False)
 class RegularisedEquilibrium:
@@ -199,9 +205,13 @@ def plateau(game: Game, equilibrium: RegularisedEquilibrium) -> float:
 
 
 def _check_length(game: Game, values: Array, what: str) -> np.ndarray:
-    values = np.asarray(values, dtype=np.float64)
+    actions = " + ".join(map(str, game.blocks))
+    try:
+        # Complex entries are refused, and not cut to their real parts.
+        values = np.asarray(values).astype(np.float64, casting="same_kind") if np.iscomplexobj(values) else np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"The {what} is not made of numbers; {game.name} needs one log-probability for each of its {actions} actions.") from None
     if values.shape != (game.actions,):
-        actions = " + ".join(map(str, game.blocks))
         raise InputError(f"The {what} has shape {values.shape}; {game.name} needs one log-probability for each of its {actions} actions.")
     return values
 
@@ -211,11 +221,13 @@ def _check_magnet(game: Game, log_magnet: Array | None) -> np.ndarray:
     if log_magnet is None:
         return uniform_log_policy(game.blocks)
     values = _check_length(game, log_magnet, "magnet")
-    wrong = np.flatnonzero(np.isnan(values) | (values == np.inf))
+    wrong = np.flatnonzero(~(values <= LARGEST_LOG))
     if len(wrong):
-        raise InputError(f"Entry {wrong[0] + 1} of the magnet is {values[wrong[0]]}; a log-probability was expected (-inf for an action never played).")
+        raise InputError(
+            f"Entry {wrong[0] + 1} of the magnet is {values[wrong[0]]:g}; a log-probability was expected: at most 0, and -inf for an action never played."
+        )
     totals = block_sum(np.exp(values), game.blocks)
-    if np.any(np.abs(totals - 1) > 1e-6):
+    if np.any(np.abs(totals - 1) > NORMALISED):
         worst = float(totals[np.argmax(np.abs(totals - 1))])
         raise InputError(f"The magnet must be a normalised log-policy, one for each player; exp of its entries sums to {worst:.9g}.")
     return log_normalise(values, game.blocks)

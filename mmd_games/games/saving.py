@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mmd_games.errors import InputError
 from mmd_games.games.game import Game
 from mmd_games.games.implicit import GeneralPreferenceGame, LowRankGame, SparseGame, SumGame
 from mmd_games.games.matrix import MatrixGame
@@ -39,7 +40,13 @@ def to_arrays(game: Game) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def from_arrays(words: dict[str, Any], arrays: dict[str, np.ndarray]) -> Game:
-    """The game that :func:`to_arrays` took apart; its numbers are taken out of `arrays`."""
+    """The game that :func:`to_arrays` took apart; its numbers are taken out of `arrays`.
+
+    Raises
+    ------
+    InputError
+        Where it is of a kind that is not known.
+    """
     match words["kind"]:
         case "LowRankGame":
             game = LowRankGame(arrays.pop("embeddings"), arrays.pop("mixing"))
@@ -53,6 +60,8 @@ def from_arrays(words: dict[str, Any], arrays: dict[str, np.ndarray]) -> Game:
         case "SumGame":
             mine = [{name: arrays.pop(f"part{index}_{name}") for name in _names_of(arrays, f"part{index}_")} for index in range(len(words["parts"]))]
             game = SumGame([from_arrays(part, numbers) for part, numbers in zip(words["parts"], mine, strict=True)])
+        case kind if kind not in TABLES:
+            raise InputError(f"its game is of the kind {kind!r}, which this version does not know.")
         case kind:
             game = TABLES[kind].__new__(TABLES[kind])
             game.payoff_matrix, game.blocks = arrays.pop("payoff_matrix"), tuple(words["blocks"])

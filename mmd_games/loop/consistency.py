@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NORMALISED = 1e-6
 """How far the probabilities of a recorded policy may be from summing to 1."""
+LARGEST_STEP = 2**53
+"""Up to here every whole number is a float."""
 
 
 def require_consistent(trace: Trace) -> None:
@@ -48,8 +50,9 @@ def _require_rows(trace: Trace) -> None:
             raise InputError(f"{name} has shape {array.shape}; a list of as many numbers as there are recorded gaps was expected.")
         _require_finite(array, name)
     _require_rising(trace.iterations, "iterations")
-    if np.any(np.diff(trace.products) < 0):
-        raise InputError(f"products decrease after entry {int(np.argmax(np.diff(trace.products) < 0)) + 1}; they count what was spent so far.")
+    fallen = np.flatnonzero(trace.products[1:] < trace.products[:-1])
+    if len(fallen):
+        raise InputError(f"products decrease after entry {int(fallen[0]) + 1:,}; they count what was spent so far.")
 
 
 def _require_policies(trace: Trace) -> None:
@@ -58,12 +61,12 @@ def _require_policies(trace: Trace) -> None:
         raise InputError(f"log_policies has shape {trace.log_policies.shape}; ({kept.size}, {actions}) was expected, a row a kept iteration.")
     _require_rising(kept, "policy_iterations")
     if kept[-1] != trace.iterations[-1]:
-        raise InputError(f"the last policy is that of iteration {int(kept[-1])}; the run ends at iteration {int(trace.iterations[-1])}.")
+        raise InputError(f"the last policy is that of iteration {int(kept[-1]):,}; the run ends at iteration {int(trace.iterations[-1]):,}.")
     with np.errstate(over="ignore", invalid="ignore"):
         totals = block_sum(np.exp(trace.log_policies), trace.game.blocks)
         wrong = np.flatnonzero(~(np.abs(totals - 1) <= NORMALISED).reshape(len(kept), -1).all(axis=1))
     if len(wrong):
-        raise InputError(f"the policy of iteration {int(kept[wrong[0]])} is none: its probabilities do not sum to 1.")
+        raise InputError(f"the policy of iteration {int(kept[wrong[0]]):,} is not a distribution: its probabilities do not sum to 1.")
 
 
 def _require_stages(trace: Trace) -> None:
@@ -79,12 +82,14 @@ def _require_rising(iterations: np.ndarray, name: str) -> None:
     """Whole numbers from 0 on, each larger than the one before."""
     if not np.issubdtype(iterations.dtype, np.integer):
         raise InputError(f"{name} must be whole numbers, got numbers of type {iterations.dtype}.")
-    wrong = np.flatnonzero(np.diff(iterations) <= 0)
+    wrong = np.flatnonzero(iterations[1:] <= iterations[:-1])  # differences of unsigned numbers are never negative
     if len(wrong):
         here, there = (int(iterations[wrong[0] + k]) for k in (0, 1))
-        raise InputError(f"{name} must increase; {there} follows {here} at entry {int(wrong[0]) + 2}.")
+        raise InputError(f"{name} must increase; {there:,} follows {here:,} at entry {int(wrong[0]) + 2:,}.")
     if iterations[0] < 0:
-        raise InputError(f"{name} must begin at 0 or later, got {int(iterations[0])}.")
+        raise InputError(f"{name} must begin at 0 or later, got {int(iterations[0]):,}.")
+    if iterations[-1] > LARGEST_STEP:
+        raise InputError(f"{name} must be at most 2⁵³, beyond which float64 skips some; got {int(iterations[-1]):,}.")
 
 
 def _require_finite(array: np.ndarray, name: str) -> None:

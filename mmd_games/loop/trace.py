@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +16,12 @@ from mmd_games.arrays import Array, log_normalise
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, check_policy
 from mmd_games.games.saving import from_arrays, to_arrays
-from mmd_games.loop.consistency import require_consistent
+from mmd_games.loop.consistency import LARGEST_STEP, require_consistent
+from mmd_games.loop.stored import not_a_trace, stored_arrays
 
 SCHEMA = "mmd_games.trace/1"
+ARRAYS = ("iterations", "products", "gaps", "average_gaps", "policy_iterations", "log_policies")
+"""A trace's own, beside those of its game and of its stages."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,12 +163,14 @@ class Trace:
             raise InputError(f"log_policies must be an array (recorded, {game.actions}), got shape {logs.shape}.")
         steps = np.arange(len(logs)) if iterations is None else np.asarray(iterations)
         if steps.shape != (len(logs),) or not np.issubdtype(steps.dtype, np.integer) or np.any(steps[1:] <= steps[:-1]) or steps[0] < 0:
-            raise InputError(f"iterations must be {len(logs)} whole numbers, from 0 on and increasing.")
+            raise InputError(f"iterations must be {len(logs):,} whole numbers, from 0 on and increasing.")
+        if steps[-1] > LARGEST_STEP:
+            raise InputError(f"iterations must be at most 2⁵³, beyond which float64 skips some; got {int(steps[-1]):,}.")
         with np.errstate(over="ignore"):
             policies = check_policy(game, np.exp(logs))
         logs = log_normalise(logs, game.blocks)
         averages = np.cumsum(policies, axis=0) / np.arange(1, len(logs) + 1)[:, None]
-        gaps, average_gaps = (game.gap_of_payoffs(_each(game, rows)) for rows in (np.exp(logs), averages))
+        gaps, average_gaps = (game.gap_of_payoffs(game.payoffs(rows)) for rows in (np.exp(logs), averages))
         steps = steps.astype(np.int64)
         return cls(game, name, steps, steps.copy(), gaps, average_gaps, steps.copy(), logs, Stages.none(game.actions), "unknown", "unknown")
 
@@ -224,28 +227,25 @@ class Trace:
         InputError
             When the file is missing, is not a saved trace, or holds one that does not fit together, such as gaps that are not finite.
         """
+        meta, arrays = stored_arrays(path, SCHEMA)
         try:
-            with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
-                arrays = dict(file)
-            meta = json.loads(str(arrays.pop("meta")))
-            if meta["schema"] != SCHEMA:
-                raise InputError(f"{path}: a trace of schema {meta['schema']}; this version reads {SCHEMA}.")
             game = from_arrays(meta, arrays)
             stages = Stages(
                 **{name: arrays.pop(f"stage_{name}") for name in ("iterations", "log_magnets", "magnet_strengths", "step_sizes")}, steady=meta["steady"]
             )
             algorithm = _algorithm(meta["algorithm"]) if meta["own"] else meta["algorithm"]
-            trace = cls(game=game, algorithm=algorithm, stages=stages, feedback=meta["feedback"], stopped=meta["stopped"], **arrays)
+            own = {name: arrays.pop(name) for name in ARRAYS}
+            trace = cls(game=game, algorithm=algorithm, stages=stages, feedback=meta["feedback"], stopped=meta["stopped"], **own)
             require_consistent(trace)
-            return trace
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file.") from None
-        except (OSError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-            raise InputError(f"{path}: not a saved trace ({error}).") from None
-        except ValueError as error:
-            if isinstance(error, InputError):
-                raise InputError(str(error) if str(path) in str(error) else f"{path}: not a saved trace: {error}") from None
-            raise InputError(f"{path}: not a saved trace ({error}).") from None
+        except InputError as error:
+            raise not_a_trace(path, str(error)) from None
+        except KeyError as error:
+            raise not_a_trace(path, f"it lacks {error}.") from None
+        except (TypeError, ValueError, AttributeError, IndexError, OverflowError, RuntimeError, OSError):
+            raise not_a_trace(path, "its 'meta' does not describe its arrays.") from None
+        if arrays:
+            raise not_a_trace(path, f"it has an array '{min(arrays)}', which no trace has.")
+        return trace
 
 
 def _algorithm(spec: str) -> Any:
@@ -254,8 +254,3 @@ def _algorithm(spec: str) -> Any:
         return from_spec(spec)
     except InputError:
         return spec
-
-
-def _each(game: Game, policies: np.ndarray) -> np.ndarray:
-    """Payoffs of many policies of one game, (policies, actions)."""
-    return game.payoffs(policies)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mmd_games.arrays import block_slices
-from mmd_games.loop import Exact
+from mmd_games.digits import factor_of
+from mmd_games.digits import number as number
+from mmd_games.loop import Exact, Sampled
 from mmd_games.loop.trace import Trace
 from mmd_games.plots import Slope
 from mmd_games.verification import Claim, Question, Verdict
@@ -21,30 +23,31 @@ if TYPE_CHECKING:
 
 STOPPED = {
     "budget": "ended when the budget was spent",
-    "tolerance": "ended as soon as the gap was small enough",
+    "tolerance": "ended when the gap had come down to {gap:.3g}",
     "interrupted": "INTERRUPTED before the budget was spent",
     "unknown": "a run from elsewhere",
 }
 """Why a run ended, in words."""
+WORDS = (
+    ("product", "the payoffs of all actions against one policy, for every player; a step takes one, where a method has a half step two."),
+    ("refresh", "the magnet, the policy that play is pulled to, is put where play is."),
+    ("stage", "the steps from one refresh to the next, all with one magnet."),
+)
+"""What a report speaks of, explained once."""
 LEAST_SHOWN = 5e-5
 """Smaller probabilities are 0.0000 to the four places that are printed."""
-
-
-def number(value: float) -> str:
-    """Six digits; eight for a factor close to 1, whose first ones are nines or zeros."""
-    return f"{value:.8g}" if 0.9 < abs(value) < 1.1 else f"{value:.6g}"
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
     """What was run and what came out, as (name, text)."""
     trace = report.trace
-    spent = f"{trace.steps:,} steps, {int(trace.products[-1]):,} products (matrix-vector products for all players)"
+    spent = f"{trace.steps:,} steps, {int(trace.products[-1]):,} products"
     return [
         ("game", trace.game.describe()),
         ("algorithm", trace.algorithm_spec),
         ("start", start_of(trace)),
-        ("run", f"{spent}; {STOPPED.get(trace.stopped, trace.stopped)}"),
-        ("feedback", trace.feedback),
+        ("run", f"{spent}; {STOPPED[trace.stopped].format(gap=trace.gap) if trace.stopped in STOPPED else trace.stopped}"),
+        ("feedback", feedback_of(trace)),
         ("tolerance", f"{report.judgement.tolerance:.3g} (duality gap, NashConv, in units of the game)"),
         ("gap", f"{trace.gaps[0]:.4g} at the start, {trace.gap:.4g} at the end; of the average iterate {trace.average_gaps[-1]:.4g}"),
         ("policy", listed_policy(trace, trace.policy)),
@@ -55,12 +58,12 @@ def facts(report: Report) -> list[tuple[str, str]]:
 
 def predicted_line(prediction: RatePrediction) -> str:
     """The predicted rate in one line, or why there is none."""
-    if prediction.factor is None or prediction.rate is None:
+    if prediction.exponent is None:
         return f"nothing: {prediction.declined.rstrip('.')}"
     unit = f"{prediction.unit} of {prediction.steps_per_unit:,} steps" if prediction.steps_per_unit > 1 else prediction.unit
-    per_step = f", {number(prediction.rate)} a step" if prediction.steps_per_unit > 1 else ""
-    decided = f", decided by the {prediction.decided_by}" if prediction.decided_by else ""
-    return f"{prediction.kind}, at the {prediction.target_name}: factor {number(prediction.factor)} a {unit}{per_step}{decided}"
+    per_step = f", {factor_of(prediction.exponent / prediction.steps_per_unit)} a step" if prediction.steps_per_unit > 1 else ""
+    decides = f"; {prediction.slowest_part}" if prediction.slowest_part else ""
+    return f"{prediction.kind}, at the {prediction.target_name}: factor {factor_of(prediction.exponent)} a {unit}{per_step}{decides}"
 
 
 def by_question(report: Report) -> list[tuple[Question, list[Claim]]]:
@@ -68,6 +71,22 @@ def by_question(report: Report) -> list[tuple[Question, list[Claim]]]:
     order = list(Question)
     said = sorted((claim for claim in report.claims if claim.verdict is not Verdict.NOT_APPLICABLE), key=lambda claim: order.index(claim.question))
     return [(question, list(claims)) for question, claims in itertools.groupby(said, key=lambda claim: claim.question)]
+
+
+def feedback_of(trace: Trace) -> str:
+    """What the players were told, as the command line has it: `exact`, `sampled:opponents=16,seed=0`; a feedback of one's own as it calls itself."""
+    name, _, settings = trace.feedback.removesuffix(")").partition("(")
+    return ":".join(filter(None, (name.lower(), settings.replace(" ", "")))) if name in (Exact.__name__, Sampled.__name__) else trace.feedback
+
+
+def brief_statement(claim: Claim) -> str:
+    """What is claimed, without what is measured of it: what follows a colon, or stands in brackets at the end."""
+    text = claim.statement
+    if text.endswith(")"):
+        depths = itertools.accumulate((character == ")") - (character == "(") for character in reversed(text))
+        opened = len(text) - next((place for place, depth in enumerate(depths, start=1) if depth == 0), 0)
+        text = text[:opened].rstrip()
+    return text.partition(": ")[0]
 
 
 def not_applicable(report: Report) -> list[Claim]:
@@ -83,8 +102,10 @@ def assumptions(report: Report) -> dict[str, int]:
 
 def action_names(trace: Trace) -> list[list[str]]:
     """Names of the actions, player by player: labels, or numbers from 1."""
-    sizes = trace.game.blocks
-    return [list(names) for names in trace.game.labels] if trace.game.labels else [[str(i + 1) for i in range(size)] for size in sizes]
+    if trace.game.labels:
+        return [list(names) for names in trace.game.labels]
+    kinds = ("action",) if len(trace.game.blocks) == 1 else ("row", "column")
+    return [[f"{kind} {i + 1:,}" for i in range(size)] for kind, size in zip(kinds, trace.game.blocks, strict=True)]
 
 
 def listed_policy(trace: Trace, policy: np.ndarray) -> str:
@@ -93,8 +114,8 @@ def listed_policy(trace: Trace, policy: np.ndarray) -> str:
     for part, names in zip(block_slices(trace.game.blocks), action_names(trace), strict=True):
         own = policy[part]
         order = [int(i) for i in np.argsort(-own, kind="stable") if own[i] >= LEAST_SHOWN]
-        shown = ", ".join(f"{names[i]} {own[i]:.4f}" for i in order[:8])
-        more = f" and {len(order) - 8} more" if len(order) > 8 else ""
+        shown = ", ".join(f"{names[i]}: {own[i]:.4f}" for i in order[:8])
+        more = f" and {len(order) - 8:,} more" if len(order) > 8 else ""
         parts.append(f"{shown}{more}" if order else f"none of {len(own):,} actions above 0.00005")
     return " | ".join(parts)
 

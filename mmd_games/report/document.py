@@ -11,7 +11,7 @@ import numpy as np
 
 from mmd_games.errors import unknown
 from mmd_games.loop.trace import Trace
-from mmd_games.report.contents import start_of, versions
+from mmd_games.report.contents import feedback_of, start_of, versions
 
 if TYPE_CHECKING:
     from mmd_games.report.record import Report
@@ -41,7 +41,7 @@ def as_dict(report: Report) -> dict[str, Any]:
             },
             "algorithm": trace.algorithm_spec,
             "start": start_of(trace),
-            "feedback": trace.feedback,
+            "feedback": feedback_of(trace),
             "steps": trace.steps,
             "products": trace.products[-1],
             "stopped": trace.stopped,

@@ -14,6 +14,7 @@ from mmd_games.arrays import block_slices
 from mmd_games.games.table_game import TableGame
 from mmd_games.report.contents import (
     LEAST_SHOWN,
+    WORDS,
     action_names,
     assumptions,
     by_question,
@@ -48,10 +49,10 @@ class Figure(NamedTuple):
 
 
 class PolicyTable(NamedTuple):
-    """The likeliest actions of a player: (name, last iterate, reference, slack at the reference), and how many more there are."""
+    """The likeliest actions of a player: (name, last iterate, reference, nearest equilibrium, slack at the reference), and how many more there are."""
 
     player: str
-    rows: list[tuple[str, float, float, float]]
+    rows: list[tuple[str, float, float, float, float]]
     more: int
 
 
@@ -70,6 +71,8 @@ def as_html(report: Report) -> str:
         assumed=assumptions(report),
         silent=not_applicable(report),
         policies=_policies(report),
+        others=_other_equilibria(report),
+        words=WORDS,
         figures=_figures(report),
         reproduce=reproduction(report, CODE_WIDTH),
         versions=versions(),
@@ -80,17 +83,29 @@ def as_html(report: Report) -> str:
 
 
 def _policies(report: Report) -> list[PolicyTable]:
-    """For each player the actions that the last iterate or the reference plays, the likeliest first."""
+    """For each player the actions that the last iterate or an equilibrium plays, the likeliest first."""
     trace, reference = report.trace, report.reference
+    near = report.prediction.policy if _other_equilibria(report) == "listed" else reference.policy
     tables = []
     for index, (part, names) in enumerate(zip(block_slices(trace.game.blocks), action_names(trace), strict=True)):
-        mine, theirs, slack = trace.policy[part], reference.policy[part], reference.slack[part]
-        larger = np.maximum(mine, theirs)
+        mine, theirs, nearest, slack = trace.policy[part], reference.policy[part], near[part], reference.slack[part]
+        larger = np.maximum(np.maximum(mine, theirs), nearest)
         order = [int(i) for i in np.argsort(-larger, kind="stable") if larger[i] >= LEAST_SHOWN]
-        rows = [(names[i], float(mine[i]), float(theirs[i]), float(slack[i])) for i in order[:MOST_ROWS]]
+        rows = [(names[i], float(mine[i]), float(theirs[i]), float(nearest[i]), float(slack[i])) for i in order[:MOST_ROWS]]
         player = f"Player {index + 1}" if len(trace.game.blocks) > 1 else "Both players"
         tables.append(PolicyTable(player, rows, len(names) - len(rows)))
     return tables
+
+
+def _other_equilibria(report: Report) -> str:
+    """What is known of equilibria beside the reference: "none", "listed" where the one nearest to the last iterate is known as well, else "perhaps"."""
+    prediction = report.prediction
+    if prediction.target != "nash" or prediction.declined:
+        return "perhaps"
+    if prediction.unique:
+        return "none"
+    # The prediction is made at the reference itself where the nearest equilibrium was not computed.
+    return "perhaps" if np.allclose(prediction.policy, report.reference.policy, rtol=1e-9, atol=0) else "listed"
 
 
 def _figures(report: Report) -> list[Figure]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from mmd_games.report.contents import assumptions, by_question, facts, not_applicable, number, reproduction, versions
+from mmd_games.report.contents import WORDS, assumptions, brief_statement, by_question, facts, not_applicable, number, reproduction, versions
 from mmd_games.verification import Claim
-from mmd_games.words import brief, visible
+from mmd_games.words import visible
 
 if TYPE_CHECKING:
     from mmd_games.report.record import Report
@@ -17,7 +17,7 @@ WIDTH = 118
 
 def as_text(report: Report) -> str:
     """The headline, the facts, the claims by question, what they assume, and how to make the report again."""
-    lines = [f"{report.verdict.value.upper()}: {report.headline.sentence}", ""]
+    lines = [*_wrapped(f"{report.verdict.value.upper()}: ", report.headline.sentence, "  "), ""]
     lines += [line for name, text in facts(report) for line in _wrapped(f"  {name:<10} ", text)]
     assumed = assumptions(report)
     for question, claims in by_question(report):
@@ -29,7 +29,8 @@ def as_text(report: Report) -> str:
     silent = not_applicable(report)
     if silent:
         lines += ["", "Does not apply"]
-        lines += ["  " + brief(f"{claim.name.replace('_', ' ')}: {claim.detail}", WIDTH - 2) for claim in silent]
+        lines += [line for claim in silent for line in _wrapped("  ", f"{brief_statement(claim)}: {claim.detail}", "      ")]
+    lines += ["", "Words", *(line for word, meaning in WORDS for line in _wrapped(f"  {word:<10} ", meaning))]
     lines += ["", "To make this report again", *(f"  {visible(line)}" for line in reproduction(report, WIDTH - 2))]
     lines += [f"  made with {', '.join(f'{name} {version}' for name, version in versions().items())}"]
     return "\n".join(lines)

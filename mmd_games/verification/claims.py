@@ -72,8 +72,8 @@ def claim_gap(trace: Trace, tolerance: float) -> Claim:
     return Claim("gap", statement, 0.0, measured, verdict, detail, question=Question.EQUILIBRIUM)
 
 
-def claim_distance(trace: Trace, reference: NashEquilibrium, allowed: float) -> Claim:
-    """The last iterate's distance to the set of equilibria."""
+def claim_distance(trace: Trace, reference: NashEquilibrium, allowed: float, *, unique: bool = False) -> Claim:
+    """The last iterate's distance to the set of equilibria, which in a large game is taken only where it has one element."""
     game = trace.game
     statement = "The last iterate is at the equilibria of the game, which are computed independently (total variation)"
 
@@ -84,6 +84,8 @@ def claim_distance(trace: Trace, reference: NashEquilibrium, allowed: float) -> 
         return claim(None, Verdict.INCONCLUSIVE, f"the reference only reached a gap of {reference.gap:.1e}.")
     detail = f"allowed √(tolerance/L) = {allowed:.1e}; the reference has gap {reference.gap:.1e} and {len(reference.support)} actions in its support."
     measured = float(total_variation(trace.policy, reference.policy, game.blocks))
+    if measured > allowed and unique:
+        return claim(measured, Verdict.REFUTED, f"the equilibrium is the only one; {detail}")
     if measured > allowed and game.actions > LARGEST_DISTANCE:
         return claim(measured, Verdict.INCONCLUSIVE, f"this is to one equilibrium; others may be nearer; {detail}")
     if measured > allowed:

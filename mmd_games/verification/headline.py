@@ -44,6 +44,9 @@ def headline_of(
     if any(claim.hard and claim.verdict is Verdict.REFUTED for claim in claims):
         return Headline.BROKEN
     if gap is Verdict.INCONCLUSIVE:
+        exact = by_name.get("exact_gap")
+        gap = gap if exact is None or exact.verdict is Verdict.NOT_APPLICABLE else exact.verdict
+    if gap is Verdict.INCONCLUSIVE:
         return Headline.ROUNDING
     if gap is Verdict.CONFIRMED:
         if trace.gaps[0] <= tolerance:
@@ -88,10 +91,10 @@ def may_approach(trace: Trace, reference: NashEquilibrium, prediction: RatePredi
     rule = log_linear_of(trace.algorithm)
     if prediction.kind == "diverges" or (rule is not None and rule.magnet == "fixed" and rule.magnet_strength_power == 0):
         return False
-    with np.errstate(divide="ignore"):
-        divergences = kl(np.log(reference.policy), trace.log_policies)
     half, last = (int(np.searchsorted(trace.policy_iterations, part * trace.steps)) for part in (0.5, 0.75))
-    before, after = np.max(divergences[half:last], initial=0.0), np.max(divergences[last:])
+    with np.errstate(divide="ignore"):
+        divergences = kl(np.log(reference.policy), trace.log_policies[half:])
+    before, after = np.max(divergences[: last - half], initial=0.0), np.max(divergences[last - half :])
     played = (reference.policy > 0) & np.isfinite(trace.log_policy)
     moved = np.max(np.abs(trace.log_policy[played] - trace.log_policies[half][played]), initial=0.0)
     # Theory lets a known rule stand still to rounding; a run that is not known, and may go in circles, must come nearer.

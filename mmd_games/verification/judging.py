@@ -70,7 +70,11 @@ def judge(trace: Trace, tolerance: float | None = None) -> Judgement:
     reference, allowed = nash(game), allowed_distance(game, tolerance)
     prediction = prediction_for(trace, reference=reference)
     approaches = may_approach(trace, reference, prediction)
-    gap, distance, predicted = claim_gap(trace, tolerance), claim_distance(trace, reference, allowed), check_rate(trace, prediction)
+    gap, distance, predicted = (
+        claim_gap(trace, tolerance),
+        claim_distance(trace, reference, allowed, unique=prediction.target == "nash" and prediction.unique),
+        check_rate(trace, prediction),
+    )
     reached = gap.verdict is Verdict.CONFIRMED and distance.verdict is Verdict.CONFIRMED
     made = [
         claim_rest(trace, convergence, allowed, reached=gap.verdict is Verdict.CONFIRMED, approaches=approaches),
@@ -101,5 +105,5 @@ def _convergence(trace: Trace, tolerance: float) -> Convergence:
 
 
 def gap_floor(game: Game) -> float:
-    """Gaps below this are rounding: 100 units of the last place of a payoff."""
+    """Gaps below this are rounding: 25 times the largest difference between two evaluations of one policy's gap."""
     return 25 * gap_rounding(game)

@@ -45,7 +45,7 @@ def claim_support(trace: Trace, reference: NashEquilibrium, allowed: float, *, r
     faint = now <= allowed
     gone = faint & (np.isneginf(logs) | (logs < trace.log_policies[half][support] - np.log(VANISHES)))
     predicted, measured = float(len(support)), float(np.count_nonzero(~gone))
-    detail = f"of {len(reference.policy):,} actions; the least probability or slack of the reference is {reference.margin:.1g} (slacks over L), so its support is the largest."
+    detail = f"of {len(reference.policy):,} actions; the least probability or slack of the reference is {reference.margin:.1g} (slacks over L), so to rounding no equilibrium plays another."
     verdict = Verdict.CONFIRMED
     if np.any(gone):
         verdict, detail = Verdict.REFUTED, f"{_names(trace, support[gone])} vanished, which an equilibrium plays."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import takewhile
 from typing import Any
 
 from mmd_games.equilibria.exact.integers import Table, lowest_terms, mirrored, products
@@ -12,8 +13,8 @@ from mmd_games.equilibria.exact.support_system import SupportSystem
 
 Policies = tuple[tuple[Fraction, ...], ...]
 
-LONGEST_SHOWN = 10**11
-"""Denominators from here on are not written out for people."""
+LONGEST_TEXT = 13
+"""Fractions of more characters are not written out for people."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -49,10 +50,11 @@ class ExactEquilibrium:
         """Where the profile is positive, counted from 0 over all blocks."""
         return tuple(index for index, chance in enumerate(chance for policy in self.policies for chance in policy) if chance)
 
-    def short_fractions(self) -> tuple[str, ...]:
-        """The probabilities of all blocks as people read them, "2/5"; empty for those of more than 12 digits."""
-        texts = (ratio(chance) if chance.denominator < LONGEST_SHOWN else "" for policy in self.policies for chance in policy)
-        return tuple(text if len(text) <= 13 else "" for text in texts)
+    def short_fractions(self) -> tuple[str, ...] | None:
+        """The probabilities of all blocks as people read them, "2/5"; None where one of them has more than 12 digits."""
+        chances = [chance for policy in self.policies for chance in policy]
+        texts = tuple(takewhile(lambda text: len(text) <= LONGEST_TEXT, map(ratio, chances)))
+        return texts if len(texts) == len(chances) else None
 
     def __repr__(self) -> str:
         return f"<ExactEquilibrium: {self}>"

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from mmd_games.equilibria.certificate import certify
+from mmd_games.equilibria.exact.proof import ExactEquilibrium
 from mmd_games.equilibria.exact.search import exact_equilibrium
 from mmd_games.equilibria.nash_equilibrium import NashEquilibrium
 from mmd_games.errors import InputError
@@ -47,8 +48,18 @@ def exact_nash(game: Game, rough: NashEquilibrium, tolerance: float) -> NashEqui
     if proof is None:
         return replace(rough, method="exact", converged=False, notes=(*rough.notes, NOT_FOUND))
     policy, slack = (np.array([float(entry) for part in parts for entry in part]) for parts in (proof.policies, proof.slacks))
-    notes = () if isinstance(game, TableGame) else (ROUNDED,)
+    notes = (*(() if isinstance(game, TableGame) else (ROUNDED,)), *_told_apart(proof, rough))
     found = certify(game, policy, tolerance, method="exact", selection="largest support" if proof.strictly_complementary else "vertex", notes=notes)
     relative = slack / found.scale if found.scale > 0 else slack
     margin = float(np.min(np.where(policy > 0, policy, relative)))
     return replace(found, value=float(proof.value + Fraction(game.value_offset)), slack=slack, margin=margin, proof=proof)
+
+
+def _told_apart(proof: ExactEquilibrium, rough: NashEquilibrium) -> tuple[str, ...]:
+    """A note where the exact equilibrium plays other actions than the one in floating point, which others may have seen."""
+    exact, floating = len(proof.support), len(rough.support)
+    if proof.support == rough.support:
+        return ()
+    if proof.strictly_complementary and rough.selection == "largest support" and exact < floating:
+        return (f"of the table as rounded to float64 the largest support has {exact:,} actions: rounding broke ties; to rounding it has {floating:,}.",)
+    return (f"it plays {exact:,} actions, the equilibrium in floating point from which it was sought {floating:,}, not the same ones.",)

@@ -103,7 +103,7 @@ def check_contraction(trace: Trace, solved: SolvedStages | None = None) -> Claim
     worst = max(stretches, key=lambda each: each.after - each.bound - each.rounding)
     if not worst.after <= worst.bound + worst.rounding:
         amount = f"KL is {worst.after:.3e}, the bound {worst.bound:.3e} (rounding explains {worst.rounding:.0e})"
-        return _claim(statement, predicted, measured, Verdict.REFUTED, f"broken at iteration {worst.iteration}: {amount}.")
+        return _claim(statement, predicted, measured, Verdict.REFUTED, f"broken at iteration {worst.iteration:,}: {amount}.")
     held = f"holds over all {len(stretches):,} recorded stretches {solved.extent}; measured is the slowest."
     if solved.unsolved:
         return _claim(statement, predicted, measured, Verdict.INCONCLUSIVE, f"{solved.missing} It {held}")

@@ -41,7 +41,7 @@ class Drift:
     """
 
     def __init__(self, game: Game, rule: LogLinear):
-        self._game, self._rule = game, rule
+        self._game, self._rule, self._scale = game, rule, float(game.scale)
         self.entries = np.zeros(game.actions)
         self._magnet = np.zeros(game.actions)
         self._spread = self._last_spread = 0.0
@@ -63,7 +63,7 @@ class Drift:
         rule, policy = self._rule, before.log_policy
         pull = before.step_size * before.magnet_strength
         keep, step = (1.0 - pull, before.step_size) if rule.explicit else (1.0 / (1.0 + pull), before.step_size / (1.0 + pull))
-        turn = step * float(self._game.scale)
+        turn = step * self._scale
         rounding, pulled = self._rounding(before, after, step), keep * self.entries + (1.0 - keep) * self._magnet
         magnet, own = (1.0 - keep) * _deviation(self._magnet, policy), _deviation(rounding, policy)
         wider, plain, second_order = _widening(policy, evaluated), math.hypot(keep, turn), 1.01 * turn * self.largest

@@ -88,9 +88,9 @@ def check_fejer(trace: Trace, reference: NashEquilibrium) -> Claim:
                 f"KL falls by {found.fallen[row]:.3e} more than the magnet moves, the slacks explain {found.explained[row]:.3e} ± {found.allowed[row]:.0e}"
             )
     if not share <= 1:
-        return _claim(share, Verdict.REFUTED, f"broken at the refresh of iteration {refresh}: {sentence}.")
+        return _claim(share, Verdict.REFUTED, f"broken at the refresh of iteration {refresh:,}: {sentence}.")
     return _claim(
-        share, Verdict.CONFIRMED, f"holds at all {refreshes:,} refreshes, for the equilibrium by {reference.method}; at iteration {refresh} {sentence}."
+        share, Verdict.CONFIRMED, f"holds at all {refreshes:,} refreshes, for the equilibrium by {reference.method}; at iteration {refresh:,} {sentence}."
     )
 
 
@@ -105,7 +105,8 @@ def _refreshes(trace: Trace, rule: LogLinear, reference: NashEquilibrium, rows: 
     apart = target - now
     pays = game.payoffs(now) - game.payoffs(target)
     ranges = np.stack([np.ptp(pays[..., part], axis=-1) / 2 for part in block_slices(game.blocks)], axis=-1)
-    steepest = np.sqrt(np.sum(ranges**2, axis=-1)) + 2 * payoff_rounding(game)
+    unit = float(game.scale)  # payoffs of any size, whose squares would leave float64
+    steepest = unit * np.sqrt(np.sum((ranges / unit) ** 2, axis=-1)) + 2 * payoff_rounding(game)
     strength, steps = rule.magnet_strength, np.diff(stages.iterations[rows.start : rows.stop + 1])
     rate = log_factor(rule, rule.step_size, strength)
     weight = -np.expm1(rate * steps) / strength

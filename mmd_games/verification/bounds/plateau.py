@@ -13,7 +13,7 @@ from mmd_games.verification.bounds.rounding import gap_rounding, kl_rounding
 from mmd_games.verification.bounds.solved import SolvedStages, solve_stages
 from mmd_games.verification.verdicts import Claim, Question, Verdict
 
-STATEMENT = "A fixed magnet's plateau: the gap of its regularised equilibrium, 2α·[max log(π/ρ) − KL(π‖ρ)] for a symmetric game"
+STATEMENT = "A fixed magnet's plateau: the last gap is that of its regularised equilibrium, up to what KL to it allows"
 REACHED = 0.05
 """The plateau counts as reached where KL leaves the gap this much of it to differ."""
 

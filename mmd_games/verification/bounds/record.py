@@ -31,7 +31,7 @@ def check_record(trace: Trace) -> Claim:
     worst, allowed = int(np.argmax(error)), gap_rounding(game)
     amount = f"the largest difference is {error[worst]:.1e}, rounding explains {allowed:.1e}"
     if not error[worst] <= allowed:
-        return _claim(float(error[worst]), Verdict.REFUTED, f"at iteration {trace.policy_iterations[worst]} the record is not of this policy: {amount}.")
+        return _claim(float(error[worst]), Verdict.REFUTED, f"at iteration {trace.policy_iterations[worst]:,} the record is not of this policy: {amount}.")
     rows = f"{len(error):,} of {len(trace.gaps):,} recorded gaps have their policy kept, and were recomputed"
     return _claim(float(error[worst]), Verdict.CONFIRMED, f"{rows}; {amount}. Gaps of averages cannot be recomputed.")
 
@@ -40,18 +40,18 @@ def _not_a_policy(trace: Trace) -> str:
     """What is wrong with the rows or with a log-policy; empty where nothing is."""
     missing = np.setdiff1d(trace.policy_iterations, trace.iterations)
     if len(missing):
-        return f"the policy of iteration {missing[0]} has no recorded gap."
+        return f"the policy of iteration {missing[0]:,} has no recorded gap."
     logs = trace.log_policies
     # A logarithm of a probability is at most 0, up to the rounding of its normalisation; NaN is not.
     allowed = normalisation_rounding(trace.game.actions) if log_linear_of(trace.algorithm) is not None else OWN_NORMALISATION
     bad = np.flatnonzero(~np.all(logs <= allowed, axis=-1))
     if len(bad):
-        return f"at iteration {trace.policy_iterations[bad[0]]} an entry is no logarithm of a probability."
+        return f"at iteration {trace.policy_iterations[bad[0]]:,} an entry is no logarithm of a probability."
     with np.errstate(divide="ignore"):
         totals = np.abs(np.log(block_sum(np.exp(logs), trace.game.blocks))).max(axis=-1)
     worst = int(np.argmax(totals))
     if not totals[worst] <= allowed:
-        return f"at iteration {trace.policy_iterations[worst]} the log-policy is not normalised: its log-sum-exp is {totals[worst]:.1e}, rounding explains {allowed:.1e}."
+        return f"at iteration {trace.policy_iterations[worst]:,} the log-policy is not normalised: its log-sum-exp is {totals[worst]:.1e}, rounding explains {allowed:.1e}."
     return ""
 
 

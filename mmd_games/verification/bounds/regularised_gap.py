@@ -53,7 +53,7 @@ def check_regularised_gap(trace: Trace, solved: SolvedStages | None = None) -> C
         worst = max(worst, (float(excess[row]), int(stage.times[row]), sentences[row]), key=lambda each: (math.isnan(each[0]), each[0]))
     share, iteration, sentence = worst
     if not share <= 1:
-        return _claim(share, Verdict.REFUTED, f"broken at iteration {iteration}: {sentence}.")
+        return _claim(share, Verdict.REFUTED, f"broken at iteration {iteration:,}: {sentence}.")
     return _claim(share, Verdict.CONFIRMED, f"holds at {checked:,} known policies {solved.extent}.")
 
 

@@ -88,7 +88,7 @@ def check_rule(trace: Trace) -> Claim:
         if not share <= worst:
             worst, place = (
                 share,
-                f"from iteration {first.step} to {second.step} the replay ends {difference:.1e} away, {share:.2g} times what rounding explains",
+                f"from iteration {first.step:,} to {second.step:,} the replay ends {difference:.1e} away, {share:.2g} times what rounding explains",
             )
     if not compared:
         return _claim(None, Verdict.INCONCLUSIVE, "no stretch between known policies is short enough for its rounding to be bounded.")
@@ -106,15 +106,15 @@ def _stages_differ(trace: Trace, rule: LogLinear) -> str:
         expected = np.broadcast_to(stated, recorded.shape)
         odd = np.flatnonzero(~(np.abs(recorded - expected) <= 8 * UNIT * np.abs(expected)))
         if len(odd):
-            return f"at iteration {stages.iterations[odd[0]]} the recorded {name} is {recorded[odd[0]]:.9g}, the stated one {expected[odd[0]]:.9g}."
+            return f"at iteration {stages.iterations[odd[0]]:,} the recorded {name} is {recorded[odd[0]]:.9g}, the stated one {expected[odd[0]]:.9g}."
     if rule.steady:
         expected = np.arange(0, trace.steps + 1, rule.refresh_every) if rule.magnet == "refreshed" else np.zeros(1)
         odd = np.flatnonzero(np.not_equal(*(each[: min(len(expected), len(stages))] for each in (stages.iterations, expected))))
         if len(odd):
             began, due = stages.iterations[odd[0]], expected[odd[0]]
-            return f"the magnet did not move when the settings say: stage {odd[0] + 1} begins at iteration {began}, not at {due:.0f}."
+            return f"the magnet did not move when the settings say: stage {odd[0] + 1:,} begins at iteration {began:,}, not at {due:,.0f}."
         if len(expected) != len(stages):
-            return f"the magnet did not move when the settings say: there are {len(stages)} stages, not {len(expected)}."
+            return f"the magnet did not move when the settings say: there are {len(stages):,} stages, not {len(expected):,}."
     if trace.policy_iterations[0] == 0:
         start = rule.init(trace.log_policies[0])
         first = log_normalise(np.zeros(trace.game.actions) + start.log_magnet, trace.game.blocks)

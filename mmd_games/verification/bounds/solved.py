@@ -9,6 +9,7 @@ import numpy as np
 
 from mmd_games.algorithms import LogLinear, State
 from mmd_games.equilibria import regularised_equilibrium
+from mmd_games.equilibria.regularised import WEAKEST
 from mmd_games.games.game import Game
 from mmd_games.loop.feedback import Exact, Payoffs
 from mmd_games.loop.stack import log_linear_of
@@ -148,7 +149,7 @@ def _why_nothing(trace: Trace) -> str:
     scale, strength = float(trace.game.scale), float(np.min(trace.stages.magnet_strengths))
     if scale == 0:
         return "the game has no payoffs."
-    if strength < 1e-11 * scale or strength < np.finfo(np.float64).tiny / UNIT:
+    if strength < 10 * WEAKEST * scale or strength < np.finfo(np.float64).tiny / UNIT:
         return "the magnet is too weak for its regularised equilibrium to be computed."
     if np.any(np.isneginf(trace.log_policies[0])) and rule.uniform_reference:
         return "the start never plays what the magnet does, so KL is infinite throughout."

@@ -24,17 +24,19 @@ LARGEST_RISE = 0.2
 """A line may begin with a rise by this part of its fall."""
 
 
-def fit_all(x: np.ndarray, y: np.ndarray, rotations: np.ndarray | None = None) -> list[Fit]:
+def fit_all(x: np.ndarray, y: np.ndarray, begun: float = 0.0, rotations: np.ndarray | None = None) -> list[Fit]:
     """The best fit of every family of shapes.
 
     Parameters
     ----------
     x, y : array (points,)
         Times from 0 to 1, and logarithms of gaps.
+    begun : float
+        How long before the record iteration 0 was, in the unit of x.
     rotations : array (points, columns), optional
     """
     regression = Regression(x, y, np.empty((len(x), 0)) if rotations is None else rotations)
-    return [*_steady(regression), *_sublinear(regression), *_lines(regression)]
+    return [*_steady(regression), *_sublinear(regression, begun), *_lines(regression)]
 
 
 def _steady(regression: Regression) -> list[Fit]:
@@ -54,18 +56,20 @@ def _steady(regression: Regression) -> list[Fit]:
     return found
 
 
-def _sublinear(regression: Regression) -> list[Fit]:
-    """A power law and a stretched exponential."""
-    x = regression.x
-    row, _ = regression.best(shapes.power_laws(x, shapes.OFFSETS), high=LARGEST_POWER)
-    curves = shapes.power_laws(x, shapes.OFFSETS[row] * shapes.FINER)
-    row, exponent = regression.best(curves, high=LARGEST_POWER)
-    found = [regression.fit(f"a power law (exponent {exponent:.2g})", "power law", 2, exponent * curves[row])]
-    row, _ = regression.best(shapes.stretched_exponentials(x, shapes.EXPONENTS))
-    exponents = np.minimum(shapes.EXPONENTS[row] * shapes.FINER, shapes.EXPONENTS[-1])
-    curves = shapes.stretched_exponentials(x, exponents)
-    row, fall = regression.best(curves)
-    return [*found, regression.fit(f"a stretched exponential (b = {exponents[row]:.2g})", "stretched exponential", 2, fall * curves[row])]
+def _sublinear(regression: Regression, begun: float) -> list[Fit]:
+    """A power law and a stretched exponential, on every clock."""
+    found = []
+    for x, since in shapes.clocks(regression.x, begun):
+        row, _ = regression.best(shapes.power_laws(x, shapes.OFFSETS), high=LARGEST_POWER)
+        curves = shapes.power_laws(x, shapes.OFFSETS[row] * shapes.FINER)
+        row, exponent = regression.best(curves, high=LARGEST_POWER)
+        found.append(regression.fit(f"a power law{since} (exponent {exponent:.2g})", "power law", 2, exponent * curves[row]))
+        row, _ = regression.best(shapes.stretched_exponentials(x, shapes.EXPONENTS), high=shapes.DEEPEST)
+        exponents = np.minimum(shapes.EXPONENTS[row] * shapes.FINER, shapes.EXPONENTS[-1])
+        curves = shapes.stretched_exponentials(x, exponents)
+        row, fall = regression.best(curves, high=shapes.DEEPEST)
+        found.append(regression.fit(f"a stretched exponential{since} (b = {exponents[row]:.2g})", "stretched exponential", 2, fall * curves[row]))
+    return found
 
 
 def _lines(regression: Regression) -> list[Fit]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -20,6 +21,10 @@ CORNERS = np.array([0.02, 0.05, *np.arange(0.1, 0.81, 0.05)])
 """When a plateau gives way to a line."""
 SHARPNESS = np.array([1000.0, 30.0, 10.0])
 """How sharp that corner is, in nats per unit of time."""
+DEEPEST = 1024 * math.log(2)
+"""By how many nats a stretched exponential falls since its beginning, at most: from 1 to the smallest float that has all its digits. What began higher was never a gap."""
+LATE = 0.1
+"""A record that begins later than this part of its length may have begun its fall with iteration 0 or with itself."""
 SATURATIONS = np.arange(0.3, 1.01, 0.1)
 """When growth reaches its bound."""
 GROWTH_OFFSETS = (0.01, 0.03, 0.1, 0.3)
@@ -52,6 +57,20 @@ def finer(first: float, second: float, bounds: np.ndarray) -> tuple[np.ndarray, 
 def joined(grid: tuple[np.ndarray, np.ndarray], more: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Two lists of pairs as one."""
     return np.append(grid[0], more[0]), np.append(grid[1], more[1])
+
+
+def clocks(x: np.ndarray, begun: float) -> list[tuple[np.ndarray, str]]:
+    """The times since which a record may fall ever more slowly, each with its end at 1, and its name: since iteration 0, and for a late record since its first.
+
+    Parameters
+    ----------
+    x : array (points,)
+        Times from 0 to 1.
+    begun : float
+        How long before the record iteration 0 was, in the unit of x.
+    """
+    since_zero = (x + begun) / (1 + begun)
+    return [(since_zero, "")] if begun <= LATE else [(since_zero, " since iteration 0"), (x, " since the first gap")]
 
 
 def power_laws(x: np.ndarray, offsets: np.ndarray) -> np.ndarray:

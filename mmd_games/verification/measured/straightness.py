@@ -14,15 +14,17 @@ from mmd_games.verification.measured.rotations import rotations
 from mmd_games.verification.measured.stretches import averages
 
 
-def straightness(times: np.ndarray, logs: np.ndarray) -> float:
-    """By how much a line explains these gaps better than every power law and stretched exponential since iteration 0, in units of the information criterion.
+def straightness(times: np.ndarray, logs: np.ndarray, begun: float) -> float:
+    """By how much a line explains these gaps better than every power law and stretched exponential on every clock, in units of the information criterion.
 
     A stretched exponential with a slow wave looks like two modes, of which the slower is a line: over that line alone it still bends.
 
     Parameters
     ----------
     times, logs : array (used,)
-        Iterations of the straight part, and logarithms of its gaps.
+        Iterations of the straight part, counted from the first of the record, and logarithms of its gaps.
+    begun : float
+        That first iteration.
     """
     centres, y, _ = averages(times, logs)
     x, span = centres / times[-1], (times[-1] - times[0]) / times[-1]
@@ -33,12 +35,13 @@ def straightness(times: np.ndarray, logs: np.ndarray) -> float:
     _, slope = regression.best(-x[None])
     line = regression.fit("a line", "line", 1, -slope * x)
     bends = []
-    for name, curves, largest in (
-        ("power law", shapes.power_laws(x, shapes.OFFSETS), LARGEST_POWER),
-        ("stretched exponential", shapes.stretched_exponentials(x, shapes.EXPONENTS), math.inf),
-    ):
-        row, coefficient = regression.best(curves, high=largest)
-        bends.append(regression.fit(name, name, 2, coefficient * curves[row]))
+    for clock, _ in shapes.clocks(x, begun / times[-1]):
+        for name, curves, largest in (
+            ("power law", shapes.power_laws(clock, shapes.OFFSETS), LARGEST_POWER),
+            ("stretched exponential", shapes.stretched_exponentials(clock, shapes.EXPONENTS), shapes.DEEPEST),
+        ):
+            row, coefficient = regression.best(curves, high=largest)
+            bends.append(regression.fit(name, name, 2, coefficient * curves[row]))
     bend = min(bends, key=lambda fit: fit.squares)
     number = independent(min(line, bend, key=lambda fit: fit.squares).residuals, turns.shape[1])
     return number * math.log((bend.squares + len(x) * EXACT) / (line.squares + len(x) * EXACT))

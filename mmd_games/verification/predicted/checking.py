@@ -14,7 +14,7 @@ from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
 from mmd_games.verification.predicted.comparison import Comparison, compare
 from mmd_games.verification.predicted.local_rates import LARGEST_CHOSEN, predict_rate
-from mmd_games.verification.predicted.measuring import Measurement
+from mmd_games.verification.predicted.measuring import CLOSE, Measurement
 from mmd_games.verification.predicted.observed import observe
 from mmd_games.verification.predicted.prediction import RatePrediction
 from mmd_games.verification.verdicts import Claim, Question, Verdict
@@ -22,8 +22,8 @@ from mmd_games.verification.verdicts import Claim, Question, Verdict
 STATEMENT = "Near its limit the run moves at the rate that theory predicts from the game: factor of the distance an iteration"
 DOMINANT = 0.99
 """Where the deciding parts have less of the distance than this, a deviation refutes nothing."""
-VAGUE = 0.2
-"""An uncertainty of more than this part of the exponent confirms nothing."""
+GROWN = 1.5
+"""By so much at least a run that moves away must have done so, where no factor can be measured."""
 
 
 def prediction_for(trace: Trace, *, reference: NashEquilibrium | None = None) -> RatePrediction:
@@ -62,9 +62,11 @@ def prediction_for(trace: Trace, *, reference: NashEquilibrium | None = None) ->
 def check_rate(trace: Trace, prediction: RatePrediction, comparison: Comparison | None = None) -> Claim:
     """Compare a run with what is predicted of it.
 
-    Confirmed where, in the regime that the prediction defines, the measured exponent is within 2% of the predicted one or within its uncertainty (or where that regime was not reached but every mode and
-    action, each measured on its own, agrees; the slowest is then shown); refuted where it differs by more, the line is straight, and the
-    deciding parts have 99% of the distance, and where one of these differs on its own; inconclusive where the regime was not reached, or not for long enough. A predicted divergence is confirmed by a run that moves away too.
+    Confirmed where, in the regime that the prediction defines, the measured exponent is within 2% of the predicted one, or within its uncertainty on a
+    straight line; and where that regime was not reached but every mode and action, each measured on its own, agrees on a straight line (the slowest is then
+    shown). Refuted where it differs by more, the line is straight, and the deciding parts have 99% of the distance, and where one of these differs on its own.
+    Inconclusive where the regime was not reached, or not for long enough, and where an uncertainty is more than a fifth of the exponent. A predicted divergence
+    is also confirmed by a run too far away for a factor whose second half is half as far away again as its first quarter.
 
     Parameters
     ----------
@@ -112,18 +114,19 @@ def check_rate(trace: Trace, prediction: RatePrediction, comparison: Comparison 
             return claim(Verdict.REFUTED, f"no stretch of the run shows it jointly ({joint.reason}), but what should decide is off on its own. {parts}")
         if found.is_whole and len(found.modes) == len(prediction.modes) and len(found.actions) == len(prediction.actions):
             slowest = min(found.measured, key=lambda part: part.measured or 0.0)
+            if any(part.is_vague for part in found.measured):
+                return claim(
+                    Verdict.INCONCLUSIVE, f"no stretch of the run shows the slowest alone ({joint.reason}), and some are known too roughly. {parts}", slowest
+                )
             return claim(
                 Verdict.CONFIRMED, f"no stretch of the run shows the slowest alone ({joint.reason}), but each on its own is as predicted. {parts}", slowest
             )
         return claim(Verdict.INCONCLUSIVE, f"no stretch of the run shows it: {joint.reason}. {parts}")
-    said = (
-        f"the exponent is off by {100 * (joint.error or 0.0):+.2g}% in iterations {joint.window[0]:,} to {joint.window[1]:,}. {parts}"
-        if joint.window
-        else parts
-    )
+    said = f"in iterations {joint.window[0]:,} to {joint.window[1]:,} the exponent is {joint.in_words}. {parts}" if joint.window else parts
     if joint.agrees:
-        vague = joint.half_width + joint.bias > VAGUE * abs(joint.predicted)
-        return claim(Verdict.INCONCLUSIVE if vague else Verdict.CONFIRMED, f"known too roughly to tell: {said}" if vague else said, joint)
+        bent = not joint.is_straight and abs(joint.error or 0.0) > CLOSE
+        doubt = "known too roughly to tell: " if joint.is_vague else "the slope still changes: " if bent else ""
+        return claim(Verdict.INCONCLUSIVE if doubt else Verdict.CONFIRMED, f"{doubt}{said}", joint)
     if found.share < DOMINANT and not found.deciding_is_off:
         return claim(Verdict.INCONCLUSIVE, f"the slowest factor does not yet decide, it has {100 * found.share:.0f}% of the distance: {said}", joint)
     return claim(Verdict.REFUTED if joint.is_straight else Verdict.INCONCLUSIVE, said if joint.is_straight else f"the slope still changes: {said}", joint)
@@ -131,23 +134,32 @@ def check_rate(trace: Trace, prediction: RatePrediction, comparison: Comparison 
 
 def _parts(found: Comparison) -> str:
     """How many modes and actions were measured, and the worst of them."""
-    counts = [
-        f"{sum(part.measured is not None for part in parts)} of {len(parts)} {what}{'' if len(parts) == 1 else 's'}"
-        for what, parts in (("mode", found.modes), ("action", found.actions))
-        if parts
-    ]
-    measured = found.measured
+    kinds = (("modes", found.modes), ("actions", found.actions))
+    counts = [f"{sum(part.measured is not None for part in parts)} of {len(parts)} {what}" for what, parts in kinds if parts]
+    said, measured = f"Measured separately: {', '.join(counts)}", found.measured
     if not measured:
-        return f"{' and '.join(counts)} measured on their own."
+        return f"{said}."
     worst = max(measured, key=lambda part: abs(part.error or 0.0))
-    return f"{' and '.join(counts)} measured on their own, the worst ({worst.name}) off by {100 * (worst.error or 0.0):+.2g}%."
+    return f"{said}; the worst, {worst.name}, is {worst.in_words}."
 
 
 def _divergence(trace: Trace, prediction: RatePrediction) -> tuple[Verdict, str]:
-    """Whether a run that is predicted to move away, and is never near its equilibrium, does not approach it."""
-    distance = observe(trace, prediction).distance
-    quarter = max(1, len(distance) // 4)
-    first, last = float(np.median(distance[:quarter])), float(np.median(distance[-quarter:]))
-    if last >= first:
-        return Verdict.CONFIRMED, f"{prediction.detail} The run, too far away for a factor, moves away too: its distance grows from {first:.2g} to {last:.2g}."
-    return Verdict.INCONCLUSIVE, f"{prediction.detail} The run has not moved away so far: its distance went from {first:.2g} to {last:.2g}."
+    """Whether a run that is predicted to move away, but is never near enough for a factor, has moved away.
+
+    Far from the equilibrium the growth that theory predicts saturates, and play may end in a cycle around it: no distance there tells the factor. What the
+    prediction does exclude is that the run stays as near as it has been. So it is confirmed where in the second half of the run even the nearest policy is
+    1.5 times as far away as the nearest of the first quarter. A run that begins beyond its cycle does not move away: of it linear theory says nothing, and
+    the claim stays open.
+    """
+    seen = observe(trace, prediction)
+    whole = seen.times[-1]
+    early, late = (float(np.min(seen.distance[rows])) for rows in (seen.times <= whole / 4, seen.times >= whole / 2))
+    if late >= GROWN * early:
+        return Verdict.CONFIRMED, (
+            f"{prediction.detail} The run, too far away for a factor to be measured, moves away too: from a distance of {early:.2g} in its first quarter "
+            f"to {late:.2g} and more in its second half."
+        )
+    return Verdict.INCONCLUSIVE, (
+        f"{prediction.detail} The run neither shows a factor nor moves away by {GROWN:g} times: its distance is {early:.2g} and more in its first quarter, "
+        f"{late:.2g} and more in its second half."
+    )

@@ -23,8 +23,9 @@ LIGHT = 1e-6
 BIAS = 0.03
 """Stretches in which what is not linear may move the slope by more than this part of the exponent are not used."""
 NOT_LINEAR = "the run does not come near enough to its limit for the linear part to stand alone"
-NOT_APART = "the run is too short for the slowest factor to stand out from the next"
+NOT_APART = "the run is too short for the slowest factor to stand out from all else"
 ROUNDED = "it is below rounding before it can be told apart"
+LAGGING = "the run is too short for its magnet to follow the policy at a steady distance"
 HEAVY = "actions that die out still have a mass of 1e-6 and more"
 
 
@@ -61,8 +62,8 @@ class Comparison:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every mode and action that is listed was measured, and agrees."""
-        return all(part.agrees for part in (*self.modes, *self.actions))
+        """Whether every mode and action that is listed was measured on a straight line, and agrees."""
+        return all(part.agrees and part.is_straight for part in (*self.modes, *self.actions))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
@@ -99,13 +100,17 @@ def compare(trace: Trace, prediction: RatePrediction) -> Comparison:
 
 
 def asymptotic_from(prediction: RatePrediction) -> float:
-    """The time, in units of the prediction, from which every other factor is down by 100, all taken to begin alike; infinite where two are too close to part."""
+    """The time, in units of the prediction, from which every other factor is down by 100, all taken to begin alike; infinite where two are too close to part.
+
+    Where actions decide it is also the time from which they fall evenly behind a moving magnet.
+    """
     parts = (*prediction.modes, *prediction.actions)
     slowest = min(part.exponent for part in parts)
     others = [part.exponent for part in parts if not _decides(part.exponent, slowest)]
     others += [-math.log(part.second) for part in parts if isinstance(part, Mode) and part.second > 0]
     nearest = min(others, default=math.inf)
-    return APART / (nearest - slowest) if nearest > slowest else math.inf
+    even = max((part.settles for part in parts if isinstance(part, OffSupportAction) and _decides(part.exponent, slowest)), default=0.0)
+    return max(APART / (nearest - slowest), even) if nearest > slowest else math.inf
 
 
 def _decides(exponent: float, slowest: float) -> bool:
@@ -127,7 +132,16 @@ def _action(run: ObservedRun, index: int, action: OffSupportAction) -> Measureme
         return Measurement(action.label, 0.0, reason="it does not move")
     # Its payoff is off by those of the modes, at first order.
     bias = run.gain * (run.distance + run.along + run.mass)
-    return measure(action.label, action.exponent, run.iterations, run.times, run.log_odds[:, index], {NOT_LINEAR: bias <= BIAS * action.exponent}, bias)
+    near = bias <= BIAS * action.exponent
+    usable = {NOT_LINEAR: near, LAGGING: _since(near, run.times) >= action.settles}
+    return measure(action.label, action.exponent, run.iterations, run.times, run.log_odds[:, index], usable, bias)
+
+
+def _since(holds: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """For how long a condition has held without a break, row by row; 0 where it does not."""
+    rows = np.arange(len(holds))
+    broken = np.maximum.accumulate(np.where(holds, -1, rows))
+    return times - times[np.minimum(broken + 1, rows)]
 
 
 def _joint(run: ObservedRun, prediction: RatePrediction) -> Measurement:

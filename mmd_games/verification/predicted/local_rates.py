@@ -11,15 +11,16 @@ from mmd_games.algorithms import MagneticPreferenceOptimization
 from mmd_games.algorithms.log_linear import LogLinear
 from mmd_games.algorithms.registry import to_spec
 from mmd_games.arrays import Array
+from mmd_games.digits import factor_of
 from mmd_games.equilibria import NashEquilibrium, nash
 from mmd_games.equilibria.regularised import WEAKEST
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game
 from mmd_games.loop.stack import log_linear_of
-from mmd_games.verification.predicted.multipliers import drift_per_slack, mode_multipliers, smallest_refresh
+from mmd_games.verification.predicted.multipliers import drift_per_slack, lag_of_drift, mode_multipliers, smallest_refresh
 from mmd_games.verification.predicted.parts import Mode, OffSupportAction
 from mmd_games.verification.predicted.prediction import RatePrediction
-from mmd_games.verification.predicted.rest_point import RestPoint, given_point, nash_point, regularised_point
+from mmd_games.verification.predicted.rest_point import RestPoint, given_point, known_point, nash_point, regularised_point
 from mmd_games.verification.predicted.spectrum import LARGEST_SUPPORT, Spectrum, spectrum_of
 
 LARGEST_LISTED = 10_000
@@ -45,10 +46,10 @@ def predict_rate(game: Game, algorithm: Any = None, *, at: Array | NashEquilibri
     algorithm : object, optional
         A member of the log-linear family; default Magnetic Preference Optimization. Settings left open are filled in from the game's scale.
     at : array (actions,) or NashEquilibrium, optional
-        Where to linearise: a Nash equilibrium, of a gap of at most 1e-9 L. An action counts as played where its probability exceeds its slack over L a hundredfold. Default the equilibrium
+        Where to linearise: a Nash equilibrium of this game, of a gap of at most 1e-9 L. An action counts as played where its probability exceeds its slack over L a hundredfold. Default the equilibrium
         of largest support, of several the one of largest entropy (in games of up to 1,000 actions), to which methods go from the uniform start where it plays all actions.
     log_magnet : array (actions,), optional
-        A fixed magnet's log-policy; default uniform. Not used by other methods.
+        A fixed magnet's log-policy; default uniform. Not for other methods.
 
     Returns
     -------
@@ -58,7 +59,8 @@ def predict_rate(game: Game, algorithm: Any = None, *, at: Array | NashEquilibri
     Raises
     ------
     InputError
-        For what is no game, algorithm or policy, a stack of games, or a policy that is no equilibrium.
+        For what is no game, algorithm or policy, a stack of games, a policy that is no equilibrium of this game, `at` for a method with a fixed magnet, or
+        `log_magnet` for one without.
 
     Notes
     -----
@@ -81,10 +83,11 @@ def predict_rate(game: Game, algorithm: Any = None, *, at: Array | NashEquilibri
     if not (hasattr(algorithm, "init") and hasattr(algorithm, "step")) or isinstance(algorithm, type):
         raise InputError(f"An algorithm is an object with init and step (mg.algorithms.from_spec makes one from text), got {algorithm!r}.")
     algorithm = algorithm.with_defaults(float(game.scale)) if hasattr(algorithm, "with_defaults") else algorithm
-    if isinstance(at, NashEquilibrium) and len(at.policy) != game.actions:
-        raise InputError(f"The equilibrium given is of {at.game}, of {len(at.policy)} actions; {game.name} has {game.actions}.")
     about = RatePrediction(game.name, to_spec(algorithm))
-    rule = _without_idle_magnet(log_linear_of(algorithm))
+    rule = log_linear_of(algorithm)
+    if log_magnet is not None and rule is not None and rule.magnet != "fixed":
+        raise InputError(f"log_magnet is of a magnet that stays fixed, and that of {about.algorithm} is {rule.magnet}: give `at`, or neither.")
+    rule = _without_idle_magnet(rule)
     silent = _silent(game, rule)
     if rule is None or silent:
         return replace(about, declined=silent)
@@ -99,7 +102,7 @@ def predict_rate(game: Game, algorithm: Any = None, *, at: Array | NashEquilibri
         point, log_target = regularised_point(game, rule.magnet_strength, log_magnet)
         about = replace(about, target="regularised", log_target=log_target)
     else:
-        point = given_point(game, at) if at is not None and not isinstance(at, NashEquilibrium) else nash_point(game, at)
+        point = nash_point(game) if at is None else known_point(game, at) if isinstance(at, NashEquilibrium) else given_point(game, at)
         about = replace(about, log_target=_log(point.policy))
     if point.refused or len(point.support) > LARGEST_SUPPORT:
         return replace(about, declined=point.refused or _too_large(len(point.support)))
@@ -125,7 +128,9 @@ def _predicted(about: RatePrediction, game: Game, rule: LogLinear, point: RestPo
     slowest = losing[np.argsort(point.slack[losing], kind="stable")][:LARGEST_LISTED]
     drift = drift_per_slack(rule) if len(losing) else 0.0
     labels = [name for names in game.labels for name in names] if game.labels else None
-    actions = [OffSupportAction(i, labels[i] if labels else f"action {i + 1}", float(point.slack[i]), drift * float(point.slack[i])) for i in map(int, slowest)]
+    lag = lag_of_drift(rule) if len(losing) else (0.0, 0.0)
+    slacks = point.slack.tolist()
+    actions = [OffSupportAction(i, labels[i] if labels else f"action {i + 1}", slacks[i], drift * slacks[i], *lag) for i in slowest.tolist()]
     prediction = replace(
         about,
         modes=tuple(sorted(modes, key=lambda mode: mode.exponent)),
@@ -171,7 +176,7 @@ def _detail(prediction: RatePrediction, rule: LogLinear, frequencies: np.ndarray
     if prediction.kind == "linear":
         return ""
     mode = prediction.modes[0]
-    found = f"The mode of frequency {mode.frequency:.6g} grows by {mode.factor:.6g} a {prediction.unit}"
+    found = f"The mode of frequency {mode.frequency:.6g} grows by {factor_of(mode.exponent)} a {prediction.unit}"
     if rule.magnet == "refreshed":
         every = smallest_refresh(rule, frequencies)
         if every is not None:
@@ -179,7 +184,9 @@ def _detail(prediction: RatePrediction, rule: LogLinear, frequencies: np.ndarray
         return f"{found}: the method between two refreshes diverges too, so step_size must be smaller."
     if prediction.target == "regularised" or rule.evaluation in ("half_step", "extrapolated"):
         return f"{found}: step_size must be smaller."
-    return f"{found}: this method diverges from every equilibrium that is not pure."
+    if rule.magnet == "moving":
+        return f"{found}: step_size or magnet_rate must be smaller."
+    return f"{found}: this method diverges from every equilibrium that is not pure, with any step size."
 
 
 def _silent(game: Game, rule: LogLinear | None) -> str:

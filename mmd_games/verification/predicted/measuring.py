@@ -8,12 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from mmd_games.verification.measured.intervals import CHOSEN, CONFIDENCE, independent
+
 FEWEST_ROWS = 8
 """A line through fewer rows shows nothing."""
 SHORTEST = 1.0
 """A quantity must fall (or grow) by this many e-folds in the window, by its prediction."""
 CLOSE = 0.02
 """A measured exponent within this part of the predicted one agrees with it."""
+VAGUE = 0.2
+"""An uncertainty of more than this part of the exponent confirms nothing."""
+TOO_SHORT = "the run is too short for it"
+TOO_FEW = "too few policies were recorded where it could be seen"
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,22 @@ class Measurement:
         return abs(self.measured - self.predicted) <= max(CLOSE * abs(self.predicted), self.half_width + self.bias)
 
     @property
+    def is_vague(self) -> bool:
+        """Whether the uncertainty is more than a fifth of the predicted exponent."""
+        return self.half_width + self.bias > VAGUE * abs(self.predicted)
+
+    @property
+    def in_words(self) -> str:
+        """By how much the exponent is off, and what makes that count as equal, where it does."""
+        if self.error is None:
+            return "not measured"
+        off, reach = f"off by {100 * self.error:+.2g}%", self.half_width + self.bias
+        close, covered = abs(self.error) <= CLOSE, abs(self.error) * abs(self.predicted) <= reach
+        if close and not covered:
+            return f"{off}: within the 2% that count as equal, yet outside the interval, which counts neither what is left of faster parts nor rounding"
+        return f"{off}: within its uncertainty of ±{100 * reach / abs(self.predicted):.2g}%" if covered and not close else off
+
+    @property
     def is_straight(self) -> bool:
         """Whether both halves of the window have one slope, within 4% of the predicted exponent and what is not linear."""
         return self.bent <= 2 * CLOSE * abs(self.predicted) + 2 * self.bias
@@ -89,12 +111,10 @@ def measure(
     bias : array (rows,)
         Bound on what is not linear in the slope at each row.
     """
-    ok = np.isfinite(logs)
-    for condition in usable.values():
-        ok = ok & condition
-    first, stop = _longest(ok, times)
-    if stop - first < FEWEST_ROWS or abs(predicted) * (times[stop - 1] - times[first]) < SHORTEST:
-        return Measurement(name, predicted, reason=_reason(usable, ok))
+    finite = np.isfinite(logs)
+    first, stop = _longest(_all(finite, usable), times)
+    if stop - first < FEWEST_ROWS or _lasts(first, stop, times) * abs(predicted) < SHORTEST:
+        return Measurement(name, predicted, reason=_reason(usable, finite, times, SHORTEST / abs(predicted)))
     t, y = times[first:stop], logs[first:stop]
     slope, half_width = _line(t, y)
     middle = len(t) // 2
@@ -125,15 +145,39 @@ def _line(t: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     spread = float(left @ left)
     if len(t) < 4 or spread == 0:
         return slope, 0.0
-    memory = min(max(float(left[1:] @ left[:-1]) / spread, 0.0), 0.95)
-    deviation = math.sqrt(spread / (len(t) - 2) / squares * (1 + memory) / (1 - memory))
-    # Student's quantile is below 2.5 from 8 rows on.
-    return slope, 2.5 * deviation
+    # As many residuals as are independent in effect, each as large as those n that are there.
+    number = independent(left, 2)
+    from scipy.special import stdtrit  # imported where it is used, like all of SciPy
+
+    return slope, CHOSEN * float(stdtrit(max(number - 2, 2), CONFIDENCE)) * math.sqrt(spread / squares / number)
 
 
-def _reason(usable: dict[str, np.ndarray], ok: np.ndarray) -> str:
-    """What kept the window short: the condition that holds in the fewest rows."""
-    counts = {what: int(np.count_nonzero(condition)) for what, condition in usable.items()}
-    if not counts or np.count_nonzero(ok) == len(ok):
-        return "the run is too short for it"
-    return min(counts, key=lambda what: counts[what])
+def _all(rows: np.ndarray, usable: dict[str, np.ndarray], *, but: str = "") -> np.ndarray:
+    """Rows in which every condition holds but one."""
+    return np.all([rows, *(condition for what, condition in usable.items() if what != but)], axis=0)
+
+
+def _lasts(first: int, stop: int, times: np.ndarray) -> float:
+    """The time from the first to the last row of a stretch."""
+    return float(times[stop - 1] - times[first]) if stop > first else 0.0
+
+
+def _reason(usable: dict[str, np.ndarray], finite: np.ndarray, times: np.ndarray, needed: float) -> str:
+    """What kept the window short.
+
+    Where the stretch lasts long enough, or may do so in the gaps before and after it, only rows are missing. Else it is the condition without which the
+    others leave a stretch that is long enough; of several one that no longer holds at the end, which a longer run would not change. Where no single one is
+    to blame it is the one that holds in the fewest rows.
+    """
+    if _lasts(*_longest(finite, times), times) < needed:
+        return TOO_SHORT
+    first, stop = _longest(_all(finite, usable), times)
+    # A stretch that reaches the last row may just have begun.
+    around = (max(first - 1, 0), stop + 1) if stop < len(times) else (first, stop)
+    if first < stop < first + FEWEST_ROWS and _lasts(*around, times) >= needed:
+        return TOO_FEW
+    without = {what: _lasts(*_longest(_all(finite, usable, but=what), times), times) for what in usable}
+    to_blame = [what for what, lasting in without.items() if lasting >= needed]
+    if to_blame:
+        return max(to_blame, key=lambda what: (not usable[what][-1], without[what]))
+    return min(usable, key=lambda what: int(np.count_nonzero(usable[what])), default=TOO_SHORT)

@@ -35,7 +35,9 @@ def mode_multipliers(rule: LogLinear, frequencies: np.ndarray) -> np.ndarray:
     frequencies : array (modes,)
         ω ≥ 0.
     """
-    turn = 1j * np.asarray(frequencies, dtype=np.float64)[:, None]
+    # In payoffs that a step of size 1 takes, whatever their unit: of two numbers 1e250 apart no eigenvalue has digits.
+    turn = 1j * rule.step_size * np.asarray(frequencies, dtype=np.float64)[:, None]
+    rule = replace(rule, step_size=1.0, magnet_strength=rule.step_size * rule.magnet_strength)
     with np.errstate(over="ignore", invalid="ignore"):
         step = _matrix(rule, lambda log_policy: turn * log_policy, turn)
         unit = _unit(rule, step)
@@ -50,9 +52,7 @@ def drift_per_slack(rule: LogLinear) -> float:
 
     Not for a fixed magnet, which keeps every action in play.
     """
-    losing = np.zeros(4)
-    losing[ONE] = -1.0
-    step = _matrix(rule, lambda log_policy: np.broadcast_to(losing, log_policy.shape), np.zeros((1, 1)))[0].real
+    step = _losing(rule)
     if rule.magnet != "moving":
         # The magnet is where the policy is, at 0, and the last payoff was −1 too.
         after = np.linalg.matrix_power(step, _steps(rule)) @ np.array([0.0, 0.0, -1.0, 1.0])
@@ -61,6 +61,20 @@ def drift_per_slack(rule: LogLinear) -> float:
     policy, magnet = (step[row, ONE] - step[row, PREVIOUS] for row in (POLICY, MAGNET))
     lag = (policy - magnet) / (step[MAGNET, MAGNET] - 1.0 - step[POLICY, MAGNET])
     return float(step[POLICY, MAGNET] * lag + policy)
+
+
+def lag_of_drift(rule: LogLinear) -> tuple[float, float]:
+    """How the drift of an unplayed action settles behind a moving magnet: (modulus of the second eigenvalue of a unit, excess of the first unit's drift).
+
+    The excess is over the lasting drift, relative to it, from where magnet and policy are one. Policy and magnet move as one with the eigenvalue 1; what
+    their distance differs from the lasting one is multiplied by the other, (1 − w)/(1 + ηα) with a magnet that moves by w. Both are 0 where no magnet
+    moves: then the drift is the same from the first unit on.
+    """
+    if rule.magnet != "moving":
+        return 0.0, 0.0
+    step = _losing(rule)
+    first = float(step[POLICY, ONE] - step[POLICY, PREVIOUS])
+    return abs(float(step[POLICY, POLICY] + step[MAGNET, MAGNET]) - 1.0), first / drift_per_slack(rule) - 1.0
 
 
 def smallest_refresh(rule: LogLinear, frequencies: np.ndarray, most: int = 10**9) -> int | None:
@@ -82,6 +96,13 @@ def smallest_refresh(rule: LogLinear, frequencies: np.ndarray, most: int = 10**9
         middle = (low + high) // 2
         low, high = (low, middle) if converges(middle) else (middle, high)
     return high
+
+
+def _losing(rule: LogLinear) -> np.ndarray:
+    """One step as a matrix on the log-odds of an action of slack 1."""
+    losing = np.zeros(4)
+    losing[ONE] = -1.0
+    return _matrix(rule, lambda log_policy: np.broadcast_to(losing, log_policy.shape), np.zeros((1, 1)))[0].real
 
 
 def _steps(rule: LogLinear) -> int:

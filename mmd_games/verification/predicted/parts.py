@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+SETTLED = 0.01
+"""A drift within this part of the lasting one counts as it."""
+
 
 @dataclass(frozen=True, eq=False)
 class Mode:
@@ -62,13 +65,19 @@ class OffSupportAction:
     slack : float
         What it earns less than its player's best action, in the game's units.
     drift : float
-        Change of its log-odds against the support a unit, at most 0.
+        Change of its log-odds against the support a unit, at most 0, in the long run.
+    second : float
+        Where a magnet moves behind the policy: by how much a unit multiplies what its distance from the policy differs from the lasting one; else 0.
+    excess : float
+        By how much the first unit's drift, from where magnet and policy are one, exceeds the lasting one, relative to it.
     """
 
     action: int
     label: str
     slack: float
     drift: float
+    second: float = 0.0
+    excess: float = 0.0
 
     @property
     def factor(self) -> float:
@@ -80,6 +89,13 @@ class OffSupportAction:
         """−drift."""
         return -self.drift
 
+    @property
+    def settles(self) -> float:
+        """Units after which the drift is the lasting one to within 1%."""
+        if self.excess <= SETTLED or self.second <= 0:
+            return 0.0
+        return math.log(self.excess / SETTLED) / -math.log(self.second) if self.second < 1 else math.inf
+
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
-        return {**vars(self), "factor": self.factor}
+        return {"action": self.action, "label": self.label, "slack": self.slack, "drift": self.drift, "factor": self.factor}

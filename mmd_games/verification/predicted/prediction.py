@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from mmd_games.digits import LARGEST_LOG
 from mmd_games.errors import InputError, require_positive
+from mmd_games.verification.predicted.listing import as_text, verdict
 from mmd_games.verification.predicted.parts import Mode, OffSupportAction
 from mmd_games.verification.predicted.spectrum import Spectrum
 
 SCHEMA = "mmd_games.prediction/1"
-LARGEST_LOG = math.log(sys.float_info.max)
-SHOWN = 8
-"""So many modes, and so many actions, are printed."""
 STILL = 1e-14
 """An exponent of less than this a unit is the rounding of a multiplier."""
 
@@ -121,6 +119,16 @@ class RatePrediction:
         slowest = min((*self.modes, *self.actions), key=lambda part: part.exponent, default=None)
         return "" if slowest is None else "modes" if isinstance(slowest, Mode) else "actions"
 
+    @property
+    def slowest_part(self) -> str:
+        """What decides, in words; empty where there is nothing."""
+        if not self.decided_by:
+            return ""
+        what = "the part that grows fastest is" if self.kind == "diverges" else "the slowest part is"
+        if self.decided_by == "actions":
+            return f"{what} an action that dies out"
+        return f"{what} a rotation" if self.modes[0].frequency > 0 else f"{what} a direction in which payoffs do not change"
+
     def products_between(self, start_gap: float, gap: float) -> float:
         """Products that take a run from one gap to another, at the predicted factor; infinite where it does not converge.
 
@@ -142,22 +150,10 @@ class RatePrediction:
         return max(0.0, self.products_per_unit * math.log(start_gap / gap) / self.exponent)
 
     def __repr__(self) -> str:
-        return f"<RatePrediction {self.algorithm} on {self.game}: {self._verdict()}>"
+        return f"<RatePrediction {self.algorithm} on {self.game}: {verdict(self)}>"
 
     def __str__(self) -> str:
-        lines = [f"Predicted of {self.algorithm} on {self.game}: {self._verdict()}"]
-        if self.declined:
-            return lines[0]
-        lines += [f"  {self.detail}"] if self.detail else []
-        zero = f", and {self.zero_modes} of frequency 0" if self.zero_modes and self.target == "nash" else ""
-        lines.append(f"  at the {self.target_name}, {self.support_size} of {len(self.log_target)} actions played: {_count(len(self.modes), 'mode')}{zero}")
-        lines += [f"    {'frequency':>12} {'factor':>12}   multiplier"] if self.modes else []
-        lines += [f"    {mode.frequency:12.6g} {mode.factor:12.8g}   {mode.multiplier.real:.6g}{mode.multiplier.imag:+.6g}i" for mode in self.modes[:SHOWN]]
-        lines += _more(len(self.modes))
-        lines += [f"  {_count(len(self.actions), 'action')} that die out", f"    {'slack':>12} {'log-odds':>12}   action"] if self.actions else []
-        lines += [f"    {action.slack:12.6g} {action.drift:12.6g}   {action.label}" for action in self.actions[:SHOWN]]
-        lines += _more(len(self.actions))
-        return "\n".join([*lines, *(f"  assumed: {sentence}" for sentence in self.assumptions)])
+        return as_text(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as JSON takes it: complex numbers as [real, imaginary], an infinite exponent as null."""
@@ -184,13 +180,6 @@ class RatePrediction:
             return "equilibrium regularised towards the magnet"
         return "only Nash equilibrium" if self.unique else "Nash equilibrium"
 
-    def _verdict(self) -> str:
-        if self.declined:
-            return f"nothing, {self.declined}"
-        per = f"a {self.unit}" + (f" of {self.steps_per_unit:,} steps, {self.rate:.8g} a step" if self.steps_per_unit > 1 else "")
-        said = {"linear": "converges linearly", "diverges": "diverges", "stands still": "stands still, to rounding"}[self.kind]
-        return f"{said}, factor {self.factor:.8g} {per}" + (f" ({self.decided_by} decide)" if self.decided_by else "")
-
 
 def _factor(exponent: float | None, parts: int = 1) -> float | None:
     """exp(−exponent/parts), at most the largest float."""
@@ -199,11 +188,3 @@ def _factor(exponent: float | None, parts: int = 1) -> float | None:
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _more(number: int) -> list[str]:
-    return [f"    … and {number - SHOWN} faster"] if number > SHOWN else []
