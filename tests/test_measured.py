@@ -211,6 +211,7 @@ def test_where_a_declared_floor_ends_a_record():
     ("tail", "found"),
     [
         ([1.5e-12] * 20 + [1e-13] * 19 + [2e-13], 2e-13),  # the largest of its later half
+        ([1.5e-12] * 23 + [1e-13] * 20, 1e-13),  # twenty of forty-three: two quarters
         ([2.1e-12] * 40, 2.1e-12),
         ([2.3e-12] * 40, 0.0),  # above 10,000 ε
         ([1e-12] * 20 + [1e-13 * math.e**0.95] * 10 + [1e-13] * 10, 1e-13 * math.e**0.95),
@@ -424,26 +425,39 @@ def test_where_a_line_begins():
     assert best(slow - 7.5 * x).fall == pytest.approx(3.75, rel=0.02)
 
 
+@pytest.mark.parametrize("wave", [0.0, 0.3])
 @pytest.mark.parametrize("begun", [0.0, 399.0, 2000.0])
-def test_straightness_by_brute_force(begun):
+def test_straightness_by_brute_force(begun, wave):
     """The number of independent residuals times the logarithm of the ratio of squares: of the best bend, on both clocks where it began late, over those of the line."""
-    times = np.arange(1000.0, 4001.0, 10)
-    for logs in (-times / 200 + 0.02 * NOISE[:301], -9 * np.sqrt((times + begun) / 1000) + 0.02 * NOISE[:301], -12 * np.log(times + 50) + 0.02 * NOISE[:301]):
+    times, found = np.append(np.arange(1000.0, 3971.0, 10), 4000.0), []
+    noise = 0.02 * NOISE[:299] + wave * np.cos(times / 100)
+    for logs in (-times / 200 + noise, -9 * np.sqrt((times + begun) / 1000) + noise, -12 * np.log(times + 50) + noise):
         centres, y, _ = averages(times, logs)
+        smooth = np.column_stack([np.ones(len(y)), centres])
+        # Turns of what a line leaves, of times that span 1.
+        turns = rotations(centres / 3000, y - smooth @ np.linalg.lstsq(smooth, y, rcond=None)[0], smooth)
+        found.append(turns.shape[1] > 0)
+        always = np.column_stack([np.ones(len(y)), turns])
 
-        def left(*columns, y=y):
-            design = np.column_stack([np.ones(len(y)), *columns])
+        def left(*columns, y=y, always=always):
+            design = np.column_stack([always, *columns])
             return y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+
+        def beside(curve, highest, y=y, always=always, left=left):
+            height = np.linalg.lstsq(np.column_stack([always, curve]), y, rcond=None)[0][-1]
+            if 0 <= height <= highest:
+                return left(curve)
+            rest = y - np.clip(height, 0, highest) * curve
+            return rest - always @ np.linalg.lstsq(always, rest, rcond=None)[0]
 
         bends = []
         for x in [(centres + begun) / (4000 + begun), centres / 4000][: 2 if begun > 400 else 1]:
-            laws = [-np.log(x + offset) for offset in shapes.OFFSETS]
-            heights = np.clip([np.polyfit(law, y, 1)[0] for law in laws], 0, 8)
-            bends += [left() - (height * law - np.mean(height * law)) for law, height in zip(laws, heights, strict=True)]
-            bends += [left(x**exponent) for exponent in shapes.EXPONENTS]
+            bends += [beside(-np.log(x + offset), 8.0) for offset in shapes.OFFSETS]
+            bends += [beside(-(x**exponent), 1024 * math.log(2)) for exponent in shapes.EXPONENTS]
         bend, line = min(bends, key=lambda each: float(each @ each)), left(centres)
-        number = independent(min(bend, line, key=lambda each: float(each @ each)), 0)
+        number = independent(min(bend, line, key=lambda each: float(each @ each)), turns.shape[1])
         assert straightness(times, logs, begun) == pytest.approx(number * math.log(float(bend @ bend) / float(line @ line)), rel=1e-6)
+    assert found[0] is (wave > 0)
     assert 500 < straightness(times, -times / 200, begun) < math.inf  # residuals of rounding, or of none
 
 
