@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[1]
 JUDGE = ROOT / "mmd_games" / "verification"
 TESTS = {
     "updates": ["updates", "algorithms"],
-    "measured": ["measured", "convergence", "judge"],
+    "measured": ["measured", "late_records", "convergence", "judge"],
     "predicted": ["predicted_rates", "predicted_comparison"],
     "bounds": ["bounds"],
     "verification": ["claims"],
