@@ -23,6 +23,7 @@ from mmd_games.arrays import log_normalise
 from mmd_games.errors import InputError
 from mmd_games.loop import DEFAULT_STEPS, default_start, random_start, start_from_spec
 from mmd_games.loop.feedback import Payoffs
+from mmd_games.loop.progress import interruptible
 from mmd_games.testing import games_and_policies, matrix_games, policies, preference_games
 
 EPS = np.finfo(np.float64).eps
@@ -587,3 +588,14 @@ def test_a_member_of_a_stack_that_stops_early_is_recorded_as_finely_as_alone():
         # The ends of the others are recorded too.
         assert set(alone.iterations) <= set(trace.iterations)
         assert set(alone.policy_iterations) <= set(trace.policy_iterations)
+
+
+def test_a_run_that_begins_after_ctrl_c_ends_at_once():
+    """Between two cells of a sweep the flag of the sweep goes up; the next cell must not run to its end first."""
+    with interruptible() as sweep:
+        assert mg.solve(mg.games.rock_paper_scissors(), steps=20).steps == 20
+        os.kill(os.getpid(), signal.SIGINT)
+        assert sweep.pressed
+        trace = mg.solve(mg.games.rock_paper_scissors(), steps=20)
+    assert (trace.steps, trace.stopped) == (0, "interrupted")
+    assert mg.solve(mg.games.rock_paper_scissors(), steps=20).steps == 20

@@ -72,11 +72,15 @@ class Interrupt:
     pressed: bool = False
 
 
+_around: list[Interrupt] = []
+"""Those in force, outermost first."""
+
+
 @contextlib.contextmanager
 def interruptible() -> Iterator[Interrupt]:
     """Turn the first Ctrl-C into a flag, so that no step is torn apart; the second one interrupts as usual.
 
-    Outside the main thread signals cannot be caught, and the flag stays down.
+    What begins after the flag of something around it has gone up begins with its own flag up. Outside the main thread signals cannot be caught, and the flag stays down.
     """
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
@@ -89,7 +93,10 @@ def interruptible() -> Iterator[Interrupt]:
         signal.signal(signal.SIGINT, before)
 
     signal.signal(signal.SIGINT, press)
+    interrupt.pressed = any(outer.pressed for outer in _around)
+    _around.append(interrupt)
     try:
         yield interrupt
     finally:
+        _around.pop()
         signal.signal(signal.SIGINT, before)
