@@ -118,7 +118,7 @@ def given_point(game: Game, at: Array) -> RestPoint:
             f"whether the equilibrium plays action {index + 1} is not clear: its probability is {policy[index]:.2g} and its slack {relative[index]:.2g} L "
             f"({len(undecided)} such), so this equilibrium may not be strictly complementary."
         )
-    support = np.flatnonzero(played & known) if not refused else np.flatnonzero(policy > 0)
+    support = np.flatnonzero(played) if not refused else np.flatnonzero(policy > 0)
     return RestPoint(np.where(played, policy, 0.0), support, np.where(played, 0.0, slack), refused)
 
 
