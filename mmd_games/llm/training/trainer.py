@@ -1,0 +1,316 @@
+"""The trainer: `transformers.Trainer` with one thing changed, what a training step is made of."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, set_seed
+from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
+
+from mmd_games.errors import InputError
+from mmd_games.llm.policy import Generator, PolicyAndMagnet, TransformersGenerator, without_dropout
+from mmd_games.llm.preference import PreferenceModel
+from mmd_games.llm.rivals import OBJECTIVES
+from mmd_games.llm.training.checkpoints import load_run, save_run
+from mmd_games.llm.training.config import MagneticPreferenceConfig
+from mmd_games.llm.training.evaluation import evaluate_policy
+from mmd_games.llm.training.judging import judge_groups
+from mmd_games.llm.training.metrics import Meter, rollout_metrics
+from mmd_games.llm.training.model_card import write_model_card
+from mmd_games.llm.training.prompts import Prompts, PromptTokens, longest_prompt, require_tokenizer
+from mmd_games.llm.training.refresh import RefreshRule, progress_of
+from mmd_games.llm.training.rollout import Rollout, Scorer, roll_out
+from mmd_games.llm.training.sampler import RolloutSampler
+
+
+class MagneticPreferenceTrainer(Trainer):
+    r"""Magnetic Preference Optimization of a language model: self-play towards the Nash equilibrium of a preference, by its last iterate.
+
+    Every rollout draws `group_size` completions a prompt from the present policy :math:`\pi_t`, has them judged against each other, and fits the policy to
+    the exact magnetic step of :func:`mmd_games.updates.proximal_logits`, the function that the tables are played with. The magnet :math:`\rho` moves to the
+    policy every `refresh_every` rollouts. Completions depend on the seed, the rollout and the place of their prompt alone, so runs on one process or several, and
+    resumed runs, see the same ones.
+
+    Parameters
+    ----------
+    model : PreTrainedModel or PeftModel
+        A causal language model.
+    preference_model : PreferenceModel
+        Any callable of the protocol: prompts and groups of completions to win probabilities (B, K, K).
+    args : MagneticPreferenceConfig
+    train_dataset, eval_dataset : dataset with a `prompt` column
+        Text, or chat messages.
+    processing_class : PreTrainedTokenizerBase
+        The model's tokenizer, with pad and eos tokens.
+    callbacks : list of TrainerCallback, optional
+    peft_config : PeftConfig, optional
+        Train an adapter: policy and magnet are then two adapters on one base. Without it the whole model is trained, and the magnet is a frozen copy.
+    generator : Generator, optional
+        Who draws completions; default the model itself, by transformers.
+
+    Raises
+    ------
+    InputError
+        For what cannot be trained, as a sentence, before anything is.
+
+    References
+    ----------
+    Wang et al., "Magnetic Preference Optimization: Achieving Last-iterate Convergence for Language Model Alignment", ICLR 2025, arXiv 2410.16714.
+    """
+
+    args: MagneticPreferenceConfig
+
+    def __init__(
+        self,
+        model: Any,
+        preference_model: PreferenceModel,
+        args: MagneticPreferenceConfig,
+        train_dataset: Any = None,
+        eval_dataset: Any = None,
+        processing_class: PreTrainedTokenizerBase | None = None,
+        callbacks: list[TrainerCallback] | None = None,
+        peft_config: Any = None,
+        *,
+        generator: Generator | None = None,
+    ):
+        if not isinstance(args, MagneticPreferenceConfig):
+            raise InputError(f"args must be a MagneticPreferenceConfig, got {type(args).__name__}.")
+        require_tokenizer(processing_class)
+        assert processing_class is not None
+        longest = longest_prompt(model, args.max_prompt_tokens, args.max_new_tokens)
+        train = None if train_dataset is None else Prompts(train_dataset, processing_class, longest, "train_dataset")
+        evaluated = None if eval_dataset is None else Prompts(eval_dataset, processing_class, longest, "eval_dataset")
+        without_dropout(model)
+        set_seed(args.seed)  # an adapter's first weights are drawn, by every process alike and by a resumed run again
+        self.models = PolicyAndMagnet.from_model(model, peft_config, keep_start=args.keep_start)
+        self.preference_model = preference_model
+        self.preflight: Any = None
+        """What a preflight said of these settings, for the model card."""
+        pad: Any = processing_class.pad_token_id
+        eos: Any = processing_class.eos_token_id
+        self.scorer = Scorer(args.temperature, args.head_chunk, pad, args.sequences_per_forward)
+        self.generator = generator or TransformersGenerator(
+            samples=args.group_size, max_new_tokens=args.max_new_tokens, temperature=args.temperature, eos_id=eos, pad_id=pad
+        )
+        self.refresh_rule = RefreshRule(int(args.refresh_every or 0), args.refresh_when == "progress", args.progress_tolerance)
+        self._objective = OBJECTIVES[args.objective]
+        self._rollouts: list[Rollout] = []
+        self.progress = torch.zeros(2)
+        """Of the present rollout, by `progress_of`."""
+        self._place = (-1, 0)
+        self._meter = Meter()
+        self._sampler: RolloutSampler | None = None
+        super().__init__(
+            model=self.models.model,
+            args=args,
+            data_collator=_as_they_are,
+            train_dataset=train,  # type: ignore[arg-type]
+            eval_dataset=evaluated,  # type: ignore[arg-type]
+            processing_class=processing_class,
+            callbacks=callbacks,
+        )
+        if self.models.model is model and (self.is_fsdp_enabled or is_deepspeed_zero3_enabled()):
+            raise InputError(
+                "With the model in pieces (FSDP, DeepSpeed ZeRO 3) give peft_config: policy and magnet are then adapters; a frozen copy would be whole on every device."
+            )
+        self.add_callback(_AfterStep(self))
+
+    # --- which prompts, and which rollout a step belongs to --------------------------------------------------------------------------------
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> RolloutSampler:
+        """Batches of prompts, each for all inner steps of a rollout."""
+        prompts = self.train_dataset if train_dataset is None else train_dataset
+        batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
+        self._sampler = RolloutSampler(len(prompts), batch, self.args.inner_steps, self.args.data_seed or self.args.seed)  # type: ignore[arg-type]
+        return self._sampler
+
+    @property
+    def rollouts(self) -> int:
+        """Rollouts that are finished."""
+        return self.state.global_step // self.args.inner_steps
+
+    def _slot(self) -> int:
+        """Which of the accumulated micro-batches of this optimizer step comes now."""
+        step, slot = self._place
+        self._place = (self.state.global_step, slot + 1 if step == self.state.global_step else 0)
+        return self._place[1]
+
+    def _keys(self, slot: int, count: int) -> list[tuple[int, ...]]:
+        """What the completions of each prompt depend on: its place among all processes' prompts of this rollout."""
+        first = (slot * self.args.world_size + self.args.process_index) * count
+        return [(self.args.seed, self.rollouts, first + index) for index in range(count)]
+
+    # --- a training step -------------------------------------------------------------------------------------------------------------------
+
+    def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
+        """Draw a rollout where one begins, and push its loss back through the policy."""
+        slot, inner = self._slot(), self.state.global_step % self.args.inner_steps
+        if inner == 0:
+            if slot == 0:
+                self._measure_fidelity(model)
+                self._rollouts, self.progress = [], torch.zeros(2)
+                self._tell_generator(model)
+            self._rollouts.append(self._roll_out(model, inputs["rows"], slot))
+        model.train()
+        with self.compute_loss_context_manager():
+            return self._push(model, self._rollouts[slot], fresh=inner == 0)
+
+    def _roll_out(self, model: Any, rows: list[PromptTokens], slot: int) -> Rollout:
+        decode = self._decode
+        with self.compute_loss_context_manager():
+            rollout = roll_out(
+                models=self.models,
+                policy=model,
+                generator=self.generator,
+                scorer=self.scorer,
+                judge=lambda prompts, groups: judge_groups(self.accelerator, self.preference_model, prompts, groups),
+                decode=decode,
+                rows=rows,
+                keys=self._keys(slot, len(rows)),
+                device=self.accelerator.device,
+            )
+        self.progress += progress_of(rollout.group, self.args.magnet_strength or 0.0).float().cpu()
+        self._meter.add(rollout_metrics(rollout, self.args.max_new_tokens), rollout.tokens)
+        return rollout
+
+    def _tell_generator(self, model: Any) -> None:
+        """Give a generator that has weights of its own, such as a server, those of the present policy."""
+        sync = getattr(self.generator, "sync", None)
+        if sync is not None:
+            if self.accelerator.is_main_process:
+                sync(model)
+            self.accelerator.wait_for_everyone()
+
+    def _decode(self, tokens: list[int]) -> str:
+        return self.processing_class.decode(tokens, skip_special_tokens=True)  # type: ignore[union-attr]
+
+    def _loss(self, log_probs: Tensor, rollout: Rollout) -> Tensor:
+        step_size, strength = float(self.args.step_size or 0.0), float(self.args.magnet_strength or 0.0)
+        return self._objective(log_probs, rollout.group, step_size=step_size, magnet_strength=strength) / self.current_gradient_accumulation_steps
+
+    def _push(self, model: Any, rollout: Rollout, *, fresh: bool) -> Tensor:
+        """One backward pass, or several where the completions do not fit into one: the loss is a function of K numbers, whose slopes need no graph."""
+        prompts, completions, device = rollout.prompts, rollout.completions, self.accelerator.device
+        parts = list(self.scorer.parts(len(completions)))
+        batches = [self.scorer.batch(prompts, completions, part, device) for part in parts]
+        shape = rollout.group.log_policy.shape
+        if len(parts) == 1:
+            loss = self._loss(self.scorer.log_probs(model, batches[0]).reshape(shape), rollout)
+            self._backward(loss)
+            return loss.detach()
+        # In the first inner step the policy still is the one that drew the completions.
+        log_probs = rollout.group.log_policy if fresh else self.scorer.score(model, prompts, completions, device)
+        log_probs = log_probs.detach().clone().requires_grad_()
+        loss = self._loss(log_probs, rollout)
+        (slopes,) = torch.autograd.grad(loss, log_probs)
+        for part, batch in zip(parts, batches, strict=True):
+            last = part is parts[-1]
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
+                self._backward((self.scorer.log_probs(model, batch) * slopes.flatten()[part]).sum())
+        return loss.detach()
+
+    def _backward(self, loss: Tensor) -> None:
+        # DeepSpeed would divide by the accumulated steps once more.
+        scale = {"scale_wrt_gas": False} if self.is_deepspeed_enabled else {}
+        self.accelerator.backward(loss, **scale)
+
+    @torch.no_grad()
+    def _measure_fidelity(self, model: Any) -> None:
+        """How much of the last rollout's step the policy has made."""
+        every = self.args.fidelity_every
+        if not every or not self._rollouts or self.rollouts % every:
+            return
+        before = after = 0.0
+        for rollout in self._rollouts:
+            log_probs = self.scorer.score(model, rollout.prompts, rollout.completions, self.accelerator.device)
+            before += float(self._loss(rollout.group.log_policy, rollout))
+            after += float(self._loss(log_probs, rollout))
+        self._meter.add({"step/loss_before": before, "step/loss_after": after})
+
+    # --- what surrounds the steps ----------------------------------------------------------------------------------------------------------
+
+    def train(self, resume_from_checkpoint: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Train; see `transformers.Trainer.train`. The preference model is asked first whether it is there."""
+        if self.train_dataset is None:
+            raise InputError("train_dataset must hold the prompts to train on; none was given.")
+        check = getattr(self.preference_model, "check", None)
+        if check is not None and self.accelerator.is_main_process:
+            check()
+        return super().train(resume_from_checkpoint, *args, **kwargs)
+
+    def end_rollout(self) -> None:
+        """Move the magnet to the policy, if it is time."""
+        progress: Any = self.accelerator.reduce(self.progress.to(self.accelerator.device), reduction="sum")
+        if not self.refresh_rule.due(*progress.tolist()):
+            return
+        self.models.refresh()
+        optimizer: Any = getattr(self.optimizer, "optimizer", self.optimizer)
+        if self.args.reset_optimizer_at_refresh and optimizer is not None:
+            optimizer.state.clear()
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add what the rollouts since the last log have shown."""
+        measured = self._meter.empty(self.accelerator)
+        if measured:
+            measured |= {"magnet/refreshes": float(self.models.refreshes), "rollouts": float(self.rollouts)}
+            calls = getattr(self.preference_model, "calls", None)
+            measured |= {} if calls is None else {"judge/calls": float(calls)}
+        super().log(logs | measured, start_time)
+
+    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
+        """Win rates of the policy against its magnet and its start, from fresh completions of all of them, on the prompts of `eval_dataset`."""
+        prompts = self.eval_dataset if eval_dataset is None else eval_dataset
+        if prompts is None:
+            raise InputError("eval_dataset must hold prompts to evaluate on; none was given.")
+        if not isinstance(prompts, Prompts):
+            longest = longest_prompt(self.models.model, self.args.max_prompt_tokens, self.args.max_new_tokens)
+            prompts = Prompts(prompts, self.processing_class, longest, "eval_dataset")
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in evaluate_policy(self, prompts).items()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def floating_point_ops(self, inputs: Mapping[str, Any]) -> int:
+        """Not counted: most of the work is drawing completions."""
+        return 0
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        save_run(self, f"{self._get_output_dir(trial)}/checkpoint-{self.state.global_step}")
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        # The one step of resuming that all ways of distributing a model have in common, after the model has been loaded.
+        super()._load_optimizer_and_scheduler(checkpoint)
+        if checkpoint is not None:
+            self._rollouts = load_run(self, checkpoint)
+
+    def create_model_card(self, *args: Any, **kwargs: Any) -> None:
+        """Write the model card: how the model was made, what the preflight said, and whom to cite."""
+        if self.is_world_process_zero():
+            write_model_card(self)
+
+
+class _AfterStep(TrainerCallback):
+    """Moves the magnet where a rollout has ended and it is time; and hands the sampler its epoch."""
+
+    def __init__(self, trainer: MagneticPreferenceTrainer):
+        self._trainer = trainer
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Every epoch has its own order of prompts."""
+        if self._trainer._sampler is not None:
+            self._trainer._sampler.set_epoch(int((state.epoch or 0) + 1e-6))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Before the step is logged or saved."""
+        if state.global_step % self._trainer.args.inner_steps == 0:
+            self._trainer.end_rollout()
+
+
+def _as_they_are(rows: list[PromptTokens]) -> dict[str, Any]:
+    """A batch of prompts is a list of them."""
+    return {"rows": rows}
