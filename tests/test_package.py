@@ -38,6 +38,12 @@ def test_importing_loads_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
+def test_the_command_line_knows_the_commands_of_language_models_without_loading_them():
+    code = "import sys; from mmd_games.cli import app; print(sorted({'train', 'evaluate', 'preflight'} & set(app.app)), [n for n in ('torch', 'transformers', 'peft', 'yaml') if n in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    assert said == "['evaluate', 'preflight', 'train'] []"
+
+
 def test_every_public_name_is_documented():
     for name, value in vars(mg).items():
         if not name.startswith("_") and (inspect.isclass(value) or inspect.isfunction(value)):

@@ -8,6 +8,7 @@ Standard output carries the result alone (with `--json`, JSON alone); progress a
 from mmd_games.cli import bench as bench
 from mmd_games.cli import certificates as certificates
 from mmd_games.cli import compare as compare
+from mmd_games.cli import extensions as extensions
 from mmd_games.cli import lists as lists
 from mmd_games.cli import nash as nash
 from mmd_games.cli import predict as predict

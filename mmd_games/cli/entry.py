@@ -12,6 +12,9 @@ from cyclopts import CycloptsError
 from mmd_games.cli.app import app
 from mmd_games.errors import InputError
 
+EXTRA = ("torch", "transformers", "peft", "accelerate", "datasets", "openai", "yaml")
+"""What the commands of language models need, and the others do not."""
+
 
 def main(tokens: Sequence[str] | None = None) -> int:
     """Entry point: run a command, turn errors that people can mend into one sentence and status 2."""
@@ -27,6 +30,10 @@ def main(tokens: Sequence[str] | None = None) -> int:
         print(f"mmd-games: {error}", file=sys.stderr)
     except CycloptsError as error:
         print(f"mmd-games: {' '.join(str(error).split())} (mmd-games --help lists what there is)", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in EXTRA:
+            raise
+        print(f"mmd-games: this command needs {error.name}, which is not installed: pip install 'mmd_games[llm]' brings it.", file=sys.stderr)
     except MemoryError as error:
         print(f"mmd-games: out of memory{f' ({error})' if str(error) else ''}; a smaller game would fit.", file=sys.stderr)
     except KeyboardInterrupt:

@@ -15,3 +15,4 @@ from mmd_games.plots.style import MARKERS as MARKERS
 from mmd_games.plots.style import save as save
 from mmd_games.plots.style import to_svg as to_svg
 from mmd_games.plots.suites import plot_suite as plot_suite
+from mmd_games.plots.training import plot_training as plot_training

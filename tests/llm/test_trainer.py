@@ -137,23 +137,6 @@ def test_by_progress_the_magnet_waits_for_the_policy(tmp_path: Path) -> None:
     assert by_progress.refresh_rule.ratio > 10
 
 
-def test_a_generator_with_weights_of_its_own_gets_the_policys_before_every_rollout(tmp_path: Path) -> None:
-    run = trainer(tmp_path, inner_steps=2, max_steps=6)
-    told: list[int] = []
-    inner = run.generator
-
-    class Server:
-        def sync(self, model: Any) -> None:
-            told.append(run.state.global_step)
-
-        def __call__(self, model: Any, prompts: Any, keys: Any) -> Any:
-            return inner(model, prompts, keys)
-
-    run.generator = Server()
-    run.train()
-    assert told == [0, 2, 4]
-
-
 def test_moments_are_forgotten_at_a_refresh(tmp_path: Path) -> None:
     steps = {}
     for forget in (True, False):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def save_run(trainer: MagneticPreferenceTrainer, directory: str | os.PathLike[str]) -> None:
-    """Write this process's rollouts and the state of the refreshes, and from the main process the magnet, last: a checkpoint without it is not whole."""
+    """Write this process's rollouts and the state of the refreshes, and the magnet, of all processes together, last: a checkpoint without it is not whole."""
     folder = Path(directory)
     between = trainer.state.global_step % trainer.args.inner_steps == 0
     rollouts = [] if between else [rollout.to("cpu") for rollout in trainer._rollouts]
@@ -26,8 +26,7 @@ def save_run(trainer: MagneticPreferenceTrainer, directory: str | os.PathLike[st
     state = {"judge": judge, "refreshes": trainer.refresh_rule.state(), "progress": trainer.progress, "rollouts": [_as_dict(rollout) for rollout in rollouts]}
     torch.save(state, partial)
     os.replace(partial, folder / _file(trainer))
-    if trainer.is_world_process_zero():
-        trainer.models.save(folder)
+    trainer.models.save(folder)
 
 
 def load_run(trainer: MagneticPreferenceTrainer, directory: str | os.PathLike[str]) -> list[Rollout]:

@@ -153,7 +153,6 @@ class MagneticPreferenceTrainer(Trainer):
             if slot == 0:
                 self._measure_fidelity(model)
                 self._rollouts, self.progress = [], torch.zeros(2)
-                self._tell_generator(model)
             self._rollouts.append(self._roll_out(model, inputs["rows"], slot))
         model.train()
         with self.compute_loss_context_manager():
@@ -176,14 +175,6 @@ class MagneticPreferenceTrainer(Trainer):
         self.progress += progress_of(rollout.group, self.args.magnet_strength or 0.0).float().cpu()
         self._meter.add(rollout_metrics(rollout, self.args.max_new_tokens), rollout.tokens)
         return rollout
-
-    def _tell_generator(self, model: Any) -> None:
-        """Give a generator that has weights of its own, such as a server, those of the present policy."""
-        sync = getattr(self.generator, "sync", None)
-        if sync is not None:
-            if self.accelerator.is_main_process:
-                sync(model)
-            self.accelerator.wait_for_everyone()
 
     def _decode(self, tokens: list[int]) -> str:
         return self.processing_class.decode(tokens, skip_special_tokens=True)  # type: ignore[union-attr]
