@@ -65,8 +65,9 @@ def policy_gradient(log_probs: Tensor, group: Group, *, step_size: float, magnet
 
     Maximises :math:`J(\pi) = \langle \pi, q \rangle - \alpha \mathrm{KL}(\pi \| \rho) - \tfrac1\eta \mathrm{KL}(\pi \| \pi_t)`, which is
     :math:`-\tfrac{1 + \eta\alpha}{\eta} \mathrm{KL}(\pi \| \pi^+)` up to a constant, so its maximum is :math:`\pi^+` too. The gradient is REINFORCE's with the mean of the
-    others for baseline, and weights :math:`\pi / \pi_t` once the policy has moved: right on average, as the magnetic loss is, but its noise does not vanish at the maximum.
-    Scaled by :math:`2\eta / (1 + \eta\alpha)`, so that the first gradient of a group is that of the magnetic loss, to the last digit. The value of the loss means nothing.
+    others for baseline, weighted by :math:`\pi / \pi_t` once the policy has moved: right on average, and nothing for any group where the policy is :math:`\pi^+`. Scaled by
+    :math:`2\eta / (1 + \eta\alpha)`, so that the first gradient of a group is that of the magnetic loss, to the last digit; the later ones differ by the weights, in which actions
+    that :math:`\pi` plays often count more. The value of the loss means nothing.
 
     References
     ----------
@@ -77,11 +78,10 @@ def policy_gradient(log_probs: Tensor, group: Group, *, step_size: float, magnet
         target = proximal_logits(group.payoff, group.log_policy, group.log_magnet, step_size, magnet_strength)
         # (1 + ηα)/η times this is α·log π/ρ + (1/η)·log π/π_t − q, up to one constant a prompt, which the baseline removes.
         cost = torch.where(valid, log_probs - target, torch.zeros_like(log_probs))
-        weight = torch.where(valid, (log_probs - group.log_policy).exp(), torch.zeros_like(log_probs))
         count = valid.sum(-1, keepdim=True)
-        others = (weight * cost).sum(-1, keepdim=True) - weight * cost
-        advantage = weight * (cost - others / (count - 1).clamp(min=1))
-        share = torch.where(valid & (count > 1), advantage / count.clamp(min=1), torch.zeros_like(advantage))
+        others = (cost.sum(-1, keepdim=True) - cost) / (count - 1).clamp(min=1)
+        advantage = (log_probs - group.log_policy).exp() * (cost - others) / count.clamp(min=1)
+        share = torch.where(valid & (count > 1), advantage, torch.zeros_like(advantage))
     return 2 * (share * torch.where(valid, log_probs, torch.zeros_like(log_probs))).sum(-1).mean()
 
 
@@ -141,7 +141,7 @@ def nash_md(log_probs: Tensor, group: Group, *, step_size: float, magnet_strengt
     with torch.no_grad():
         left_out = torch.isnan(group.payoff)
         opponents = (weight * (group.log_magnet - group.log_policy)).masked_fill(left_out, -torch.inf).softmax(-1)
-        payoff = group_payoffs(group.preference, torch.nan_to_num(opponents)).masked_fill(left_out, torch.nan)
+        payoff = group_payoffs(group.preference, opponents).masked_fill(left_out, torch.nan)
         mixture = geometric_mixture(group.log_policy, group.log_magnet, weight)
         target = proximal_logits(payoff, mixture, 0.0, step_size, 0.0)
     return group_variance(log_probs - target, ~torch.isnan(payoff)).mean()

@@ -62,6 +62,11 @@ def written(path: Path, sections: Any) -> str:
 # --- a run's file -----------------------------------------------------------------------------------------------------------------------------
 
 
+def test_numbers_with_an_exponent_are_numbers(tmp_path: Path) -> None:
+    text = "model: m\npreference_model: {kind: matrix}\ndata: {train: p}\ntraining: {learning_rate: 1e-5, step_size: 2.5E+1, output_dir: 1e5x}\n"
+    assert read_run_file(written(tmp_path / "run.yaml", text)).training == {"learning_rate": 1e-5, "step_size": 25.0, "output_dir": "1e5x"}
+
+
 def test_a_file_is_read_as_it_stands(folder: Path, tmp_path: Path) -> None:
     run = read_run_file(written(tmp_path / "run.yaml", content(folder)))
     assert run.model == {"path": str(folder / "model")}
@@ -109,6 +114,9 @@ def test_functions_are_named_by_module(spec: str) -> None:
         ("training", {"step_sise": 1.0}, "did you mean 'step_size'"),
         ("training", {"group_size": 1}, "at least 2 completions"),
         ("lora", {"rank": 4}, "Unknown key of lora 'rank'"),
+        ("lora", {"target_modules": ["q_prj"]}, "peft_config does not fit the model"),
+        ("training", {"eval_strategy": "steps", "eval_steps": 1}, "eval_strategy needs an eval_dataset"),
+        ("preflight", {"target": 0.1}, "Unknown key of preflight 'target'"),
         ("preference_model", {"kind": "martix"}, "matrix"),
         ("data", {"train": "nowhere.jsonl"}, "there is no file 'nowhere.jsonl'"),
         ("data", {"train": "prompts.xml"}, "must end in one of"),
@@ -121,6 +129,8 @@ def test_bad_input_is_a_sentence_and_status_2_and_leaves_nothing(
 ) -> None:
     sections = content(folder, output_dir=str(tmp_path / "out"))
     sections[section] = {**sections[section], **value} if section == "training" else value
+    if "eval_strategy" in value:
+        del sections["data"]["eval"]
     assert main([command, "--config", written(tmp_path / "run.yaml", sections), "--no-preflight"]) == 2
     said = capsys.readouterr()
     assert sentence in said.err
@@ -157,9 +167,33 @@ def test_train_resumes_where_it_was_cut_and_refuses_where_there_is_nothing(folde
     assert main(["train", "--config", longer, "--no-preflight", "--resume"]) == 0
     first, second = (load_file(place / "adapter_model.safetensors") for place in (whole, cut))
     assert all(bool((first[name] == second[name]).all()) for name in first)
+    assert main(["train", "--config", longer, "--no-preflight", "--resume"]) == 2
+    assert "holds a run that has ended, after 4 steps" in capsys.readouterr().err
     nothing = written(tmp_path / "nothing.yaml", content(folder, output_dir=str(tmp_path / "nothing")))
     assert main(["train", "--config", nothing, "--no-preflight", "--resume"]) == 2
     assert "has no checkpoint to resume from" in capsys.readouterr().err
+
+
+def test_exact_gaps_are_watched_and_go_on_in_a_resumed_run(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "moves.json").write_text(json.dumps(list(MOVES)), encoding="utf-8")
+    bridge = {"completions": str(tmp_path / "moves.json"), "every": 1}
+    sections = {**content(folder, output_dir=str(tmp_path / "out"), max_steps=2), "bridge": bridge, "preflight": {"target_gap": 0.2, "max_rollouts": 10}}
+    assert main(["train", "--config", written(tmp_path / "run.yaml", sections)]) in (0,)
+    assert "Preflight " in capsys.readouterr().err
+    sections["training"]["max_steps"] = 4
+    assert main(["train", "--config", written(tmp_path / "run.yaml", sections), "--resume", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    gaps = json.loads((tmp_path / "out" / "bridge" / "gaps.json").read_text(encoding="utf-8"))
+    assert (gaps["rollouts"], gaps["refreshes"]) == ([0, 1, 2, 3, 4], [2, 4])
+    game = mg.PreferenceGame(RPS)
+    first = [first_words(folder / "model", prompt)[:3] for prompt in ("play", "play play")]
+    start = np.mean([float(mg.duality_gap(game, policy / policy.sum())) for policy in first])
+    # Of two words at most, a move ends with eos: its share among the moves is not that of the first word alone, but near to it.
+    assert result["measured"]["exact gap, training prompts"]["first"] == pytest.approx(start, abs=0.1)
+    assert result["measured"]["exact gap, training prompts"]["first"] == pytest.approx(np.mean(gaps["train"]["gaps"][0]))
+    assert main(["verify", str(tmp_path / "out/bridge/game-1.npy"), "--trace", str(tmp_path / "out/bridge/trace-1.npz"), "--tolerance", "0.9"]) == 3
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "What to change" in card or "CONFIRMED" in card  # the preflight of the first part
 
 
 # --- evaluate -----------------------------------------------------------------------------------------------------------------------------------

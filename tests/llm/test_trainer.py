@@ -15,8 +15,9 @@ import mmd_games as mg
 from mmd_games.errors import InputError
 from mmd_games.llm import MagneticPreferenceConfig, MagneticPreferenceTrainer
 from mmd_games.llm.policy import completion_log_probs, make_batch
-from mmd_games.llm.preference import FunctionPreference
+from mmd_games.llm.preference import FunctionPreference, MatrixPreference
 from mmd_games.llm.training import config_from
+from mmd_games.llm.training.checkpoints import last_whole_checkpoint
 
 from .tiny import MOVES, RPS, tiny_llama, tiny_tokenizer
 from .training import PROMPTS, config, largest_difference, trainer, weights
@@ -167,7 +168,7 @@ def test_completions_depend_on_seed_and_place_alone(tmp_path: Path) -> None:
 
 
 def test_what_rollouts_show_is_logged(tmp_path: Path) -> None:
-    run = trainer(tmp_path, max_steps=4, inner_steps=2, fidelity_every=1, learning_rate=1e-3)
+    run = trainer(tmp_path, max_steps=4, inner_steps=2, measure_every=1, learning_rate=1e-3)
     run.train()
     logs = [entry for entry in run.state.log_history if "win_rate/magnet" in entry]
     assert [entry["rollouts"] for entry in logs] == [0.0, 1.0]
@@ -191,7 +192,7 @@ def test_what_rollouts_show_is_logged(tmp_path: Path) -> None:
 
 def test_against_the_start_with_adapters_and_with_a_kept_copy(tmp_path: Path) -> None:
     for settings in ({"lora": True}, {"keep_start": True}):
-        run = trainer(tmp_path, max_steps=3, **settings)
+        run = trainer(tmp_path, max_steps=3, measure_every=1, **settings)
         run.train()
         start = [entry["kl/start"] for entry in run.state.log_history if "kl/start" in entry]
         assert start[0] == pytest.approx(0.0, abs=1e-6)
@@ -199,6 +200,86 @@ def test_against_the_start_with_adapters_and_with_a_kept_copy(tmp_path: Path) ->
     run = trainer(tmp_path, max_steps=1)
     run.train()
     assert not any("kl/start" in entry for entry in run.state.log_history)
+
+
+@pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
+def test_in_half_precision_policy_and_magnet_are_computed_alike(tmp_path: Path, lora: bool) -> None:
+    run = trainer(tmp_path, lora=lora, bf16=True, max_steps=1)
+    run.train()
+    assert run.state.log_history[0]["kl/magnet"] == 0.0  # the policy is its magnet, to the last bit
+    assert run.state.log_history[0]["win_rate/magnet"] == 0.5
+
+
+def test_weights_that_learn_in_half_precision_are_refused(tmp_path: Path) -> None:
+    model = tiny_llama(tiny_tokenizer(), dtype=torch.bfloat16)
+    with pytest.raises(InputError, match="learn in bfloat16"):
+        trainer(tmp_path, model=model)
+    assert trainer(tmp_path, model=tiny_llama(tiny_tokenizer(), dtype=torch.bfloat16), lora=True).args.step_size == 2.0
+
+
+def test_a_training_that_broke_off_leaves_nothing_in_the_next(tmp_path: Path) -> None:
+    calls = [0]
+
+    class Failing:
+        antisymmetric = True
+        judge = MatrixPreference(list(MOVES), RPS)
+
+        def __call__(self, prompts: Any, completions: Any, mask: Any = None) -> Any:
+            calls[0] += 1
+            if calls[0] == 2:
+                raise InputError("the judge is tired.")
+            return self.judge(prompts, completions)
+
+    settings: dict[str, Any] = {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 2, "max_steps": 2}
+    broken, whole = trainer(tmp_path, preference=Failing(), **settings), trainer(tmp_path, **settings)
+    with pytest.raises(InputError, match="tired"):
+        broken.train()
+    broken.train()
+    whole.train()
+    assert largest_difference(weights(broken.model), weights(whole.model)) == 0
+
+
+def test_a_judge_may_be_silent_for_a_while_but_not_for_good(tmp_path: Path) -> None:
+    class Fading:
+        antisymmetric = True
+        judge = MatrixPreference(list(MOVES), RPS)
+        calls = 0
+
+        def __call__(self, prompts: Any, completions: Any, mask: Any = None) -> Any:
+            self.calls += 1
+            table = self.judge(prompts, completions)
+            return table if self.calls <= 2 else table.where(torch.eye(table.shape[-1], dtype=torch.bool), math.nan)
+
+    run = trainer(tmp_path, preference=Fading(), max_steps=30)
+    with pytest.raises(InputError, match="judged nothing in the last 10 batches"):
+        run.train()
+    assert run.state.global_step == 11
+    assert all(bool(torch.isfinite(tensor).all()) for tensor in run.model.state_dict().values())
+
+
+def test_a_checkpoint_is_whole_before_an_older_one_goes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = trainer(tmp_path, save_strategy="steps", save_steps=2, save_total_limit=1, max_steps=4)
+    save = run.models.save
+
+    def failing(folder: Any) -> None:
+        if str(folder).endswith("checkpoint-4"):
+            raise OSError("no space left")
+        save(folder)
+
+    monkeypatch.setattr(run.models, "save", failing)
+    with pytest.raises(OSError, match="no space left"):
+        run.train()
+    found = last_whole_checkpoint(tmp_path)
+    assert found == tmp_path / "checkpoint-2"
+    trainer(tmp_path, max_steps=3).train(resume_from_checkpoint=str(found))
+
+
+def test_within_a_rollout_a_run_is_resumed_with_what_it_was(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"inner_steps": 2, "save_strategy": "steps", "save_steps": 1}
+    trainer(tmp_path, max_steps=1, **settings).train()
+    other = trainer(tmp_path, max_steps=4, per_device_train_batch_size=1, gradient_accumulation_steps=2, **settings)
+    with pytest.raises(InputError, match="within a rollout, with gradient_accumulation_steps = 1, and now it is 2"):
+        other.train(resume_from_checkpoint=str(tmp_path / "checkpoint-1"))
 
 
 def test_failed_judgements_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -257,6 +338,13 @@ def test_chats_are_made_into_text_by_the_template(tmp_path: Path) -> None:
         ({"top_p": 0.9}, "Unknown key of training 'top_p'"),
         ({"step_sise": 0.9}, "did you mean 'step_size'"),
         ({"remove_unused_columns": True}, "remove_unused_columns must be false"),
+        ({"refresh_when": "progress", "group_size": 3}, "group_size of at least 4"),
+        ({"refresh_when": "progress", "magnet_strength": 0}, "needs a magnet"),
+        ({"seed": -1}, "seed must be a whole number of at least 0"),
+        ({"neftune_noise_alpha": 5.0}, "neftune_noise_alpha cannot be used here"),
+        ({"auto_find_batch_size": True}, "sequences_per_forward saves memory"),
+        ({"load_best_model_at_end": True, "save_strategy": "steps", "eval_strategy": "steps"}, "the last iterate is the method's result"),
+        ({"hub_token": "a secret"}, "set the environment variable HF_TOKEN"),
     ],
 )
 def test_settings_out_of_range_are_named(tmp_path: Path, settings: dict[str, Any], sentence: str) -> None:
@@ -317,6 +405,8 @@ def test_an_endpoint_that_is_down_is_said_first(tmp_path: Path) -> None:
         ([{"prompt": ""}], "row 1: the prompt is empty"),
         ([{"prompt": "play " * 63}], "row 1: the prompt has 63 tokens, and at most 62 fit"),
         (iter(PROMPTS), "must have a length"),
+        ({"train": PROMPTS}, "is a mapping of datasets"),
+        ([{"prompt": []}], "row 1: a prompt is text"),
     ],
 )
 def test_prompts_that_cannot_be_used_are_named_by_their_row(tmp_path: Path, rows: Any, sentence: str) -> None:

@@ -60,8 +60,12 @@ def without_progress_bars() -> None:
 def built_model(run: RunFile) -> str:
     """The model's path; where it is missing and the file says how it is built, it is built there first."""
     path, build = str(run.model["path"]), run.model.get("build")
-    if build is not None and not Path(path).exists():
-        function_from(build, f"{run.path}, model.build")(path)
+    if build is not None:
+        from accelerate import PartialState
+
+        with PartialState().main_process_first():
+            if not Path(path).exists():
+                function_from(build, f"{run.path}, model.build")(path)
     return path
 
 
@@ -77,7 +81,7 @@ def load_rows(path: str, where: str) -> Any:
         raise InputError(f"{where}: there is no file '{path}'.")
     try:
         return load_dataset(FORMATS[file.suffix], data_files=str(file), split="train")
-    except (DatasetGenerationError, ValueError) as error:
+    except (DatasetGenerationError, ValueError, StopIteration) as error:
         raise InputError(f"{where}: '{path}' cannot be read as rows ({_first_sentence(error.__cause__ or error)})") from None
 
 
@@ -109,7 +113,8 @@ def trainer_of(run: RunFile, *, callbacks: list[Any] | None = None) -> Any:
     peft_config = lora_config(run.lora, str(run.path))
     rows = {name: load_rows(str(path), f"{run.path}, data.{name}") for name, path in run.data.items()}
     path = built_model(run)
-    model, tokenizer = load_model(path, run.model.get("dtype")), load_tokenizer(path)
+    # What learns, learns in float32; under an adapter the base may be as it was saved.
+    model, tokenizer = load_model(path, run.model.get("dtype", "float32" if run.lora is None else None)), load_tokenizer(path)
     return MagneticPreferenceTrainer(
         model,
         preference,
@@ -135,5 +140,5 @@ def _server(settings: dict[str, Any] | None, args: Any, tokenizer: Any) -> Any:
 
 def _first_sentence(error: BaseException) -> str:
     """An error of a library, on one line."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 300 else f"{text[:300]}…"

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from mmd_games.cli.app import AsJson, Whole
 from mmd_games.errors import require_whole
+from mmd_games.report import require_writable
 from mmd_games.terminal import print_table
 
 
@@ -33,6 +34,8 @@ def evaluate(
 
     require_whole(samples=samples)
     require_whole(0, seed=seed)
+    if out is not None:
+        require_writable(out.parent)
     result = play(checkpoints, read_run_file(config), samples=samples, seed=seed)
     if out is not None:
         result.write(out)

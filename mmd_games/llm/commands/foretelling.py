@@ -34,19 +34,25 @@ def preflight_of(run: RunFile, *, trainer: Any = None, with_model: bool = True) 
     """
     tried = {key: value for key, value in run.preflight.items() if key in OF_MODEL}
     told = {key: value for key, value in run.preflight.items() if key not in OF_MODEL}
-    own = {entry.name for entry in dataclasses.fields(RunSettings)} - set(MagneticPreferenceConfig.__dataclass_fields__)
-    for key in told:
-        if key not in own:
-            raise InputError(f"{run.path}: {unknown('key of preflight', str(key), [*own, *OF_MODEL])}")
+    require_known(run)
     if trainer is None and with_model:
         without_progress_bars()
         trainer = trainer_of(run)
     args = config_from(run.training) if trainer is None else trainer.args
-    settings = RunSettings.from_training(args, **{"max_rollouts": _rollouts(run, args, trainer), "judge_votes": 0, **told})
+    budget = {} if "max_rollouts" in told else {"max_rollouts": _rollouts(run, args, trainer)}
+    settings = RunSettings.from_training(args, **{"judge_votes": 0, **budget, **told})
     if trainer is None:
         return preflight(settings)
     listed = None if run.bridge is None else [completions_of(run, row.prompt) for row in trainer.train_dataset]
     return preflight(settings, model=Subject.from_trainer(trainer, completions=listed, **tried))
+
+
+def require_known(run: RunFile) -> None:
+    """Refuse keys of the file's preflight that do not exist; what training says already is no key of it."""
+    own = {entry.name for entry in dataclasses.fields(RunSettings)} - set(MagneticPreferenceConfig.__dataclass_fields__)
+    for key in run.preflight:
+        if key not in own and key not in OF_MODEL:
+            raise InputError(f"{run.path}: {unknown('key of preflight', str(key), [*own, *OF_MODEL])}")
 
 
 def _rollouts(run: RunFile, args: MagneticPreferenceConfig, trainer: Any) -> int:

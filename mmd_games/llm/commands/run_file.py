@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
+from yaml.resolver import Resolver
 
 from mmd_games.errors import InputError, unknown
 
@@ -54,6 +56,14 @@ class RunFile:
     preflight: dict[str, Any] = field(default_factory=dict)
 
 
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-5 as the number that everybody means, where YAML 1.1 has it as text."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {letter: list(entries) for letter, entries in Resolver.yaml_implicit_resolvers.items()}
+
+
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789"))
+
 KEYS = {
     "model": ("path", "build", "dtype"),
     "data": ("train", "eval"),
@@ -75,8 +85,10 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
         text = target.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{target}: cannot be read ({error.strerror or error}).") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{target}: is no UTF-8 text (byte {error.start + 1}).") from None
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         raise InputError(f"{target}: is no YAML ({' '.join(str(error).split())}).") from None
     if not isinstance(content, dict):

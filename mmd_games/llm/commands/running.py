@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from accelerate import PartialState
 from transformers import PrinterCallback, ProgressCallback, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer import TRAINER_STATE_NAME
 
 from mmd_games.errors import InputError
 from mmd_games.llm.commands.assembly import trainer_of, without_progress_bars
-from mmd_games.llm.commands.foretelling import preflight_of
+from mmd_games.llm.commands.foretelling import preflight_of, require_known
 from mmd_games.llm.commands.run_file import RunFile
 from mmd_games.llm.commands.watching import GapWatch, watch_of
+from mmd_games.llm.training.checkpoints import last_whole_checkpoint
 from mmd_games.loop.progress import Interrupt, StderrProgress, interruptible
 from mmd_games.report import require_writable
 
@@ -67,20 +71,23 @@ def run_training(run: RunFile, *, resume: bool, preflight: bool) -> TrainingResu
     """
     without_progress_bars()
     folder = Path(str(run.training.get("output_dir", "trainer_output")))
-    require_writable(folder)
-    checkpoint = get_last_checkpoint(str(folder)) if resume and folder.is_dir() else None
+    require_known(run)
+    if PartialState().is_main_process:
+        require_writable(folder)
+    checkpoint = last_whole_checkpoint(folder) if resume else None
     if resume and checkpoint is None:
         raise InputError(f"{folder} has no checkpoint to resume from; leave out --resume, or save some (training.save_steps).")
     with interruptible() as interrupt:
         trainer = trainer_of(run, callbacks=[_StopAtInterrupt(interrupt), _Progress()])
+        if checkpoint is not None and _steps(checkpoint) >= trainer.args.max_steps > 0:
+            raise InputError(f"{folder} holds a run that has ended, after {trainer.args.max_steps:,} steps; a larger training.max_steps would go on.")
         for printing in (PrinterCallback, ProgressCallback):
             trainer.remove_callback(printing)  # standard output is for the result
         watch = watch_of(run, trainer)
-        if preflight and checkpoint is None and trainer.is_world_process_zero():
-            trainer.preflight = preflight_of(run, trainer=trainer)
-            print(f"Preflight {trainer.preflight.verdict.value}: {trainer.preflight.outlook.sentence}", file=sys.stderr)
+        if preflight and trainer.is_world_process_zero():
+            trainer.preflight = _preflight(run, trainer, folder, resumed=checkpoint is not None)
         trainer.accelerator.wait_for_everyone()
-        trainer.train(resume_from_checkpoint=checkpoint)
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     trainer.save_model()
     trainer.save_state()
     trainer.create_model_card()
@@ -94,15 +101,41 @@ def run_training(run: RunFile, *, resume: bool, preflight: bool) -> TrainingResu
     return TrainingResult(_title(trainer), _measured(trainer, watch), folder, interrupt.pressed, notes)
 
 
+def _preflight(run: RunFile, trainer: Any, folder: Path, *, resumed: bool) -> str | None:
+    """What the preflight says, kept beside the run for the card of a resumed one. It is advice: where it cannot be made, the run begins all the same."""
+    kept = folder / "preflight" / "preflight.txt"
+    if resumed:
+        return kept.read_text(encoding="utf-8") if kept.is_file() else None
+    if trainer.args.world_size > 1 and run.generator is not None:
+        print("No preflight: with a server and several processes, run `mmd-games preflight` beforehand.", file=sys.stderr)
+        return None
+    try:
+        report = preflight_of(run, trainer=trainer)
+    except InputError as error:
+        print(f"No preflight: {error}", file=sys.stderr)
+        return None
+    report.save(kept.parent)
+    print(f"Preflight {report.verdict.value}: {report.outlook.sentence}", file=sys.stderr)
+    return str(report)
+
+
+def _steps(checkpoint: Path) -> int:
+    return int(json.loads((checkpoint / TRAINER_STATE_NAME).read_text(encoding="utf-8"))["global_step"])
+
+
 class _StopAtInterrupt(TrainerCallback):
-    """Ends a run after the step in which Ctrl-C was pressed, with a checkpoint."""
+    """Ends a run after the step in which Ctrl-C was pressed, with a checkpoint; of several processes all end where one was told to."""
 
     def __init__(self, interrupt: Interrupt):
         self._interrupt = interrupt
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Nothing, as long as nobody presses it."""
-        if self._interrupt.pressed:
+        pressed = torch.tensor(float(self._interrupt.pressed), device=args.device)
+        if args.world_size > 1:
+            torch.distributed.all_reduce(pressed)
+        if pressed > 0:
+            self._interrupt.pressed = True
             control.should_save = control.should_training_stop = True
 
 

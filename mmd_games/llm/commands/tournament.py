@@ -131,6 +131,9 @@ def play(checkpoints: list[str], run: RunFile, *, samples: int, seed: int) -> To
         raise InputError(f"evaluate needs two or more different checkpoints, got {', '.join(checkpoints) or 'none'}.")
     without_progress_bars()
     args, preference = config_from(run.training), preference_from_config(run.preference_model)
+    check = getattr(preference, "check", None)
+    if check is not None:
+        check()
     which = "eval" if "eval" in run.data else "train"
     rows = load_rows(str(run.data[which]), f"{run.path}, data.{which}")
     progress = StderrProgress("checkpoints", gaps=False)

@@ -26,13 +26,14 @@ def train(
     """
     from mmd_games.llm.commands.run_file import read_run_file
     from mmd_games.llm.commands.running import run_training
+    from mmd_games.report import plain
     from mmd_games.terminal import print_table
 
     result = run_training(read_run_file(config), resume=resume, preflight=preflight)
     if result is None:
         return 0
     if as_json:
-        print(json.dumps(result.to_dict(), indent=1))
+        print(json.dumps(plain(result.to_dict()), indent=1, allow_nan=False))
     else:
         print_table(result.title, result.rows(), wide=True)
     for line in result.notes:

@@ -19,6 +19,8 @@ from mmd_games.report import output_directory
 
 DEFAULT_EVERY = 10
 """Rollouts between two measurements, where the file does not say."""
+KEPT = "gaps.npz"
+"""What was measured so far, in a checkpoint."""
 MOST_TRACES = 4
 """Of so many training prompts the game and the trace are written."""
 NAMES = {"train": "training prompts", "eval": "held-out prompts"}
@@ -76,8 +78,26 @@ class GapWatch(TrainerCallback):
         self.refreshes: list[int] = []
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Where the run starts from."""
+        """Where the run starts from; a resumed run goes on with what was measured before."""
+        kept = Path(args.output_dir) / f"checkpoint-{state.global_step}" / KEPT
+        if state.global_step and kept.is_file():
+            with np.load(kept, allow_pickle=False) as arrays:
+                self.rollouts, self.refreshes = arrays["rollouts"].tolist(), arrays["refreshes"].tolist()
+                for name, watched in self._watched.items():
+                    by_prompt = [arrays[f"{name}-{index}"] for index in range(len(watched.prompts))]
+                    watched.log_policies = [list(logs) for logs in zip(*by_prompt, strict=True)]
+                    watched.log_masses = arrays[f"{name}-masses"].tolist()
         self._measure()
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Into the checkpoint, for a resumed run."""
+        if not state.is_world_process_zero:
+            return
+        arrays: dict[str, Any] = {"rollouts": np.array(self.rollouts), "refreshes": np.array(self.refreshes, dtype=np.int64)}
+        for name, watched in self._watched.items():
+            arrays |= {f"{name}-{index}": np.array([logs[index] for logs in watched.log_policies]) for index in range(len(watched.prompts))}
+            arrays[f"{name}-masses"] = np.array(watched.log_masses)
+        np.savez(Path(args.output_dir) / f"checkpoint-{state.global_step}" / KEPT, **arrays)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """After the magnet has moved, if it did."""

@@ -70,7 +70,7 @@ class AdapterWeights:
                 )
 
     @contextmanager
-    def using(self, name: str, wrapped: nn.Module | None) -> Iterator[nn.Module]:
+    def using(self, name: str, wrapped: nn.Module | None) -> Iterator[Any]:
         """Make another adapter the active one, or none for a start that added nothing; afterwards all is as it was, what requires a gradient included."""
         model, active = self.model, self.model.active_adapter
         called = model if wrapped is None else wrapped
@@ -115,7 +115,10 @@ def without_complaints() -> Iterator[None]:
 def with_adapter(model: nn.Module, peft_config: PeftConfig) -> PeftModel:
     """A model with a new adapter."""
     with without_complaints():
-        return get_peft_model(model, peft_config)  # type: ignore[arg-type, return-value], declared for fewer models than it takes
+        try:
+            return get_peft_model(model, peft_config)  # type: ignore[arg-type, return-value], declared for fewer models than it takes
+        except ValueError as error:
+            raise InputError(f"peft_config does not fit the model: {' '.join(str(error).split())}") from None
 
 
 def _require_repeatable(config: PeftConfig) -> None:

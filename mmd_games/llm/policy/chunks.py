@@ -58,12 +58,13 @@ class KeptGradient(torch.autograd.Function):
 
 
 class LogSoftmaxAt(torch.autograd.Function):
-    """Log-softmax of logits at one token each; its gradient, onehot − softmax, is written over what was kept."""
+    """Log-softmax of logits at one token each; its gradient, onehot − softmax, is written over what was kept, and that over the logits: nobody else needs them."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, tokens: Tensor) -> Tensor:
         """(tokens, vocabulary), (tokens,) → (tokens,)."""
-        log_probs = torch.log_softmax(logits, -1)
+        # On a CPU new memory costs more time than the function itself. Each entry is read before it is written; other devices need not do so, and reuse memory anyway.
+        log_probs = torch.log_softmax(logits.detach(), -1, out=logits.detach() if logits.device.type == "cpu" else None)
         ctx.save_for_backward(log_probs, tokens)
         return log_probs.gather(-1, tokens[:, None])[:, 0]
 

@@ -24,10 +24,11 @@ class CopiedWeights:
         self._copies = {name: copy.deepcopy(model).requires_grad_(False).eval() for name in self.kept}
 
     @contextmanager
-    def using(self, name: str, wrapped: nn.Module | None) -> Iterator[nn.Module]:
-        """Yield a copy, without gradient; it is whole on each device, so `wrapped` is not needed."""
+    def using(self, name: str, wrapped: nn.Module | None) -> Iterator[Any]:
+        """Yield a copy, without gradient, or None where it was not kept; it is whole on each device, so `wrapped` is not needed."""
         with torch.no_grad():
-            yield self._copies[name].to(self.model.device)  # the model may have moved since it was copied
+            kept = self._copies.get(name)
+            yield None if kept is None else kept.to(self.model.device)  # the model may have moved since it was copied
 
     def tensors(self, name: str) -> dict[str, Tensor]:
         """Parameters and buffers; one that is tied counts once."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from mmd_games.errors import InputError
 from mmd_games.llm.policy.adapters import AdapterWeights
 from mmd_games.llm.policy.copies import CopiedWeights
+from mmd_games.llm.policy.modules import assign, is_main, whole
 
 WEIGHTS = Path("magnet") / "magnet.safetensors"
 """Where a checkpoint keeps its magnet: one file, weights and counter, so that none is ever half-written."""
@@ -33,8 +33,8 @@ class Weights(Protocol):
     model: Any
     kept: tuple[str, ...]
 
-    def using(self, name: str, wrapped: nn.Module | None) -> AbstractContextManager[nn.Module]:
-        """Yield a module that computes with a set of weights, without gradient."""
+    def using(self, name: str, wrapped: nn.Module | None) -> AbstractContextManager[Any]:
+        """Yield a module that computes with a set of weights, without gradient; None for weights that are not kept."""
         ...
 
     def tensors(self, name: str) -> dict[str, Tensor]:
@@ -55,7 +55,8 @@ class PolicyAndMagnet:
     Examples
     --------
     >>> from transformers import LlamaConfig, LlamaForCausalLM
-    >>> both = PolicyAndMagnet.from_model(LlamaForCausalLM(LlamaConfig(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1)))
+    >>> sizes = dict(vocab_size=8, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2)
+    >>> both = PolicyAndMagnet.from_model(LlamaForCausalLM(LlamaConfig(**sizes)))
     >>> both.refresh()
     >>> with both.magnet() as magnet:
     ...     print(magnet is both.model, both.refreshes)
@@ -106,32 +107,30 @@ class PolicyAndMagnet:
 
     def start(self, wrapped: nn.Module | None = None) -> AbstractContextManager[nn.Module | None]:
         """Yield a module that computes with the weights from before training, or None where they were not kept."""
-        return self._start(wrapped)
-
-    @contextmanager
-    def _start(self, wrapped: nn.Module | None) -> Iterator[nn.Module | None]:
-        if "start" not in self._weights.kept and isinstance(self._weights, CopiedWeights):
-            yield None
-            return
-        with self._weights.using("start", wrapped) as module:
-            yield module
+        return self._weights.using("start", wrapped)
 
     @torch.no_grad()
     def refresh(self) -> None:
         """Let the magnet become the policy, bit for bit, and count it."""
         policy = self._weights.tensors("policy")
         for name, tensor in self._weights.tensors("magnet").items():
-            tensor.copy_(policy[name])
+            assign(tensor, policy[name])
         self.refreshes += 1
 
     def save(self, directory: str | Path) -> None:
-        """Write the magnet and the number of refreshes to `directory`/magnet/, whole or not at all."""
+        """Write the magnet and the number of refreshes to `directory`/magnet/, whole or not at all.
+
+        Rank 0 writes. Where ranks hold the weights in pieces, all must call this.
+        """
+        tensors = {name: whole(tensor) for name, tensor in self._stored().items()}
+        if not is_main():
+            return
         path = Path(directory) / WEIGHTS
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, unfinished = tempfile.mkstemp(dir=path.parent, suffix=".part")
         os.close(handle)
         try:
-            save_file(self._stored(), unfinished, metadata={"refreshes": str(self.refreshes)})
+            save_file(tensors, unfinished, metadata={"refreshes": str(self.refreshes)})
             os.replace(unfinished, path)
         finally:
             Path(unfinished).unlink(missing_ok=True)
@@ -156,7 +155,7 @@ class PolicyAndMagnet:
                     raise InputError(f"The magnet in {path} is of another model: {_difference(shapes, stored)}.")
                 refreshes = int((file.metadata() or {})["refreshes"])
                 for name, tensor in stored.items():
-                    tensor.copy_(file.get_tensor(name))
+                    assign(tensor, file.get_tensor(name))
         except (SafetensorError, KeyError) as problem:
             raise InputError(f"The magnet in {path} cannot be read: {problem}.") from problem
         self.refreshes = refreshes

@@ -8,7 +8,8 @@ from typing import Any
 
 from accelerate.utils import extract_model_from_parallel
 from peft import PeftModel
-from torch import nn
+from torch import Tensor, distributed, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PretrainedConfig, PreTrainedModel
 
 from mmd_games.errors import InputError
@@ -33,6 +34,23 @@ def causal_model(model: nn.Module) -> Any:
     if not isinstance(inner, PreTrainedModel) or inner.get_output_embeddings() is None:
         raise InputError(f"model must be a causal language model of transformers, with a head that gives logits; got {type(inner).__name__}.")
     return inner
+
+
+def is_main() -> bool:
+    """Whether this process is the one that writes for all."""
+    return not distributed.is_initialized() or distributed.get_rank() == 0
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """All of a tensor, also where each rank holds a piece (FSDP); then all ranks must ask."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def assign(target: Tensor, value: Tensor) -> None:
+    """Write a value, whole or in the same pieces, into a tensor, to the last bit."""
+    if isinstance(target, DTensor) and not isinstance(value, DTensor):
+        value = distribute_tensor(value.to(target.device), target.device_mesh, target.placements, src_data_rank=None)  # every rank has it
+    target.copy_(value if isinstance(target, DTensor) else whole(value))
 
 
 @contextmanager

@@ -16,14 +16,12 @@ from uuid import uuid4
 
 import numpy as np
 import openai
-from accelerate import PartialState
-from accelerate.utils import broadcast_object_list
 from peft import PeftModel
-from torch import nn
+from torch import distributed, nn
 
 from mmd_games.errors import InputError, require_positive, require_whole
 from mmd_games.llm.policy.generation import eos_tokens, require_room
-from mmd_games.llm.policy.modules import unwrapped
+from mmd_games.llm.policy.modules import is_main, unwrapped
 
 
 class ServerGenerator:
@@ -101,12 +99,14 @@ class ServerGenerator:
         policy = unwrapped(model)
         if not isinstance(policy, PeftModel):
             raise InputError("ServerGenerator follows a policy by its adapter; give peft_config, or generate with the model itself.")
-        everyone = PartialState()
         if not self._run:
-            self._run = broadcast_object_list([uuid4().hex[:8]])[0]
+            names = [uuid4().hex[:8]]
+            if distributed.is_initialized():
+                distributed.broadcast_object_list(names)
+            (self._run,) = names
         before = self.served_name
         self._syncs += 1
-        if everyone.is_main_process:
+        if is_main():
             place = self.adapter_directory.resolve() / self.served_name
             (adapter,) = policy.active_adapters
             policy.save_pretrained(str(place), selected_adapters=[adapter], save_embedding_layers=False)
@@ -114,7 +114,8 @@ class ServerGenerator:
             if self._syncs > 1:
                 self._post("unload_lora_adapter", lora_name=before)
                 shutil.rmtree(place.parent / before)
-        everyone.wait_for_everyone()
+        if distributed.is_initialized():
+            distributed.barrier()
         self._state = _state(model)
 
     def _post(self, path: str, **body: str) -> None:

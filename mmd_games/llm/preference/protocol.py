@@ -146,7 +146,7 @@ def as_number(value: Any) -> float | None:
         return None
 
 
-def check_preferences(table: Any, groups: int, size: int, name: str, *, antisymmetric: bool = False) -> Tensor:
+def check_preferences(table: Any, groups: int, size: int, name: str, *, antisymmetric: bool = False, may_be_silent: bool = False) -> Tensor:
     """What a preference model returned, or a sentence that says what is wrong with it.
 
     Parameters
@@ -159,6 +159,8 @@ def check_preferences(table: Any, groups: int, size: int, name: str, *, antisymm
         Of the preference model, for messages: see :func:`name_of`.
     antisymmetric : bool
         The model's declaration: known pairs must then sum to 1 within 1e-6.
+    may_be_silent : bool
+        Whether a table without any judgement is taken too.
 
     Returns
     -------
@@ -201,7 +203,7 @@ def check_preferences(table: Any, groups: int, size: int, name: str, *, antisymm
                 f"{float(values[group, row, column] + values[group, column, row]):.7g}: 1 was expected (or antisymmetric = False)."
             ),
         )
-    if bool((torch.isnan(values) | itself).all()):
+    if not may_be_silent and bool((torch.isnan(values) | itself).all()):
         raise InputError(f"Preference model '{name}' returned no valid judgement: all {groups * size * (size - 1)} pairs are NaN.")
     return values.clamp(0, 1).masked_fill(itself, 0.5)
 

@@ -16,6 +16,16 @@ SCALE = 0.5
 """L of a game of win probabilities that is not known yet: no payoff P − 1/2 is larger."""
 
 
+REFUSED = {
+    "neftune_noise_alpha": "with noise in the embeddings the policy's log-probabilities are not those that completions are drawn from",
+    "auto_find_batch_size": "a smaller batch would be another rollout; sequences_per_forward saves memory and changes nothing else",
+    "load_best_model_at_end": "the last iterate is the method's result, and its magnet belongs to it",
+    "label_smoothing_factor": "there are no labels",
+    "hub_token": "it would be saved with the model; set the environment variable HF_TOKEN",
+}
+"""Settings of `TrainingArguments` that would break the method or leak a secret, with what to do."""
+
+
 @dataclass
 class MagneticPreferenceConfig(TrainingArguments):
     r"""Settings of :class:`MagneticPreferenceTrainer`.
@@ -53,8 +63,9 @@ class MagneticPreferenceConfig(TrainingArguments):
         Tokens whose logits are in memory at one time.
     reset_optimizer_at_refresh : bool
         Forget the optimizer's moments when the magnet moves, for the game is another one then.
-    fidelity_every : int
-        Measure every so many rollouts which part of the step the policy has made, at the cost of one forward pass; 0 never does.
+    measure_every : int
+        Measure every so many rollouts what costs a forward pass of its own: win rate and KL against the first policy, and how much of its step the policy has made;
+        0 never does.
     keep_start : bool
         With full fine-tuning, keep a copy of the first policy, for the win rate and KL against it. With adapters it costs nothing and is always there.
 
@@ -78,7 +89,7 @@ class MagneticPreferenceConfig(TrainingArguments):
     sequences_per_forward: int | None = None
     head_chunk: int = 256
     reset_optimizer_at_refresh: bool = True
-    fidelity_every: int = 10
+    measure_every: int = 10
     keep_start: bool = False
     # Momentum harms the dynamics of games, decay of weights and of the learning rate changes the game that is played.
     adam_beta1: float = 0.0
@@ -94,7 +105,7 @@ class MagneticPreferenceConfig(TrainingArguments):
         require_group(self.group_size)
         require_whole(inner_steps=self.inner_steps, max_new_tokens=self.max_new_tokens, max_prompt_tokens=self.max_prompt_tokens, head_chunk=self.head_chunk)
         require_whole(sequences_per_forward=self.sequences_per_forward)
-        require_whole(0, refresh_every=self.refresh_every, fidelity_every=self.fidelity_every)
+        require_whole(0, refresh_every=self.refresh_every, measure_every=self.measure_every)
         require_positive(step_size=self.step_size, temperature=self.temperature, progress_tolerance=self.progress_tolerance)
         if self.magnet_strength != 0:
             require_positive(magnet_strength=self.magnet_strength)
@@ -102,9 +113,19 @@ class MagneticPreferenceConfig(TrainingArguments):
             raise unknown("refresh_when", str(self.refresh_when), ["schedule", "progress"])
         if self.objective not in OBJECTIVES:
             raise unknown("objective", str(self.objective), OBJECTIVES)
+        require_whole(0, seed=self.seed, data_seed=self.data_seed)
+        for name, remedy in REFUSED.items():
+            if getattr(self, name):
+                raise InputError(f"{name} cannot be used here: {remedy}.")
+        if str(self.save_strategy) in ("best", "SaveStrategy.BEST"):
+            raise InputError("save_strategy must be 'no', 'steps' or 'epoch': the last iterate is the method's result, not the best one.")
+        if self.refresh_when == "progress" and self.group_size < 4:
+            raise InputError(f"refresh_when='progress' needs a group_size of at least 4, so that opponents have two halves; got {self.group_size}.")
         if self.remove_unused_columns:
             raise InputError("remove_unused_columns must be false: the preference model reads the prompts that the model does not.")
         self._fill_in()
+        if self.refresh_when == "progress" and self.magnet_strength == 0:
+            raise InputError("refresh_when='progress' needs a magnet; with magnet_strength = 0 there is none.")
         if self.refresh_when == "progress" and not self.refresh_every:
             raise InputError(
                 "refresh_when='progress' needs a refresh_every of at least 1, the fewest rollouts between two refreshes; 0 keeps the magnet fixed."

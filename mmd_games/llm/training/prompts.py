@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import TemplateError
 from torch.utils.data import Dataset
 
 from mmd_games.errors import InputError
@@ -41,6 +42,8 @@ class Prompts(Dataset[PromptTokens]):
     """
 
     def __init__(self, rows: Any, tokenizer: Any, longest: int, name: str):
+        if isinstance(rows, Mapping):
+            raise InputError(f"{name} is a mapping of datasets ({', '.join(map(str, rows))}); give one of them.")
         if not hasattr(rows, "__len__") or not hasattr(rows, "__getitem__"):
             raise InputError(f"{name} must have a length and rows by index, such as a datasets.Dataset or a list; got {type(rows).__name__}.")
         if len(rows) == 0:
@@ -66,7 +69,10 @@ class Prompts(Dataset[PromptTokens]):
         elif is_chat(prompt):
             if not tokenizer.chat_template:
                 raise InputError(f"{where}: the prompt is a chat, and the tokenizer has no chat template: give text, or a tokenizer that has one.")
-            text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+            try:
+                text = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+            except (TemplateError, ValueError, TypeError) as error:
+                raise InputError(f"{where}: the tokenizer's chat template refuses the prompt ({' '.join(str(error).split())}).") from None
             tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
         else:
             raise InputError(f"{where}: a prompt is text, or a list of messages with 'role' and 'content'; got {type(prompt).__name__}.")
@@ -79,7 +85,12 @@ class Prompts(Dataset[PromptTokens]):
 
 def is_chat(prompt: Any) -> bool:
     """Whether this is a list of messages."""
-    return isinstance(prompt, Iterable) and all(isinstance(message, Mapping) and {"role", "content"} <= set(message) for message in prompt)
+    return (
+        isinstance(prompt, Sequence)
+        and not isinstance(prompt, str)
+        and len(prompt) > 0
+        and all(isinstance(message, Mapping) and {"role", "content"} <= set(message) for message in prompt)
+    )
 
 
 def require_tokenizer(tokenizer: Any) -> None:
@@ -100,7 +111,7 @@ def longest_prompt(model: Any, max_prompt_tokens: int, max_new_tokens: int) -> i
     InputError
         When the completions alone fill the context.
     """
-    context = getattr(model.config, "max_position_embeddings", None)
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     if context is None:
         return max_prompt_tokens
     if max_new_tokens >= context:

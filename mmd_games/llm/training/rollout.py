@@ -28,7 +28,7 @@ class Rollout:
     group : Group
         Log-probabilities under the policy that drew them and the magnet, win probabilities, payoffs.
     log_start : tensor (B, K), or None
-        Log-probabilities under the first policy, where that is kept.
+        Log-probabilities under the first policy, where that was asked for and is kept.
     judged : tensor (B, K, K)
         Win probabilities as the preference model gave them, which `group` has made antisymmetric.
     """
@@ -102,6 +102,7 @@ def roll_out(
     rows: list[PromptTokens],
     keys: list[tuple[int, ...]],
     device: Any,
+    score_start: bool,
 ) -> Rollout:
     """Draw, judge and score the completions of some prompts.
 
@@ -120,6 +121,8 @@ def roll_out(
     keys : list of tuple of int, length B
         What the completions' randomness depends on.
     device : torch.device
+    score_start : bool
+        Whether the first policy's log-probabilities are wanted too, where it is kept.
     """
     prompts = [row.tokens for row in rows]
     groups = generator(policy, prompts, keys)
@@ -128,8 +131,10 @@ def roll_out(
     log_policy = scorer.score(policy, prompts, completions, device)
     with models.magnet(policy) as magnet:
         log_magnet = scorer.score(magnet, prompts, completions, device)
-    with models.start(policy) as start:
-        log_start = None if start is None else scorer.score(start, prompts, completions, device)
+    log_start = None
+    if score_start:
+        with models.start(policy) as start:
+            log_start = None if start is None else scorer.score(start, prompts, completions, device)
     preference = symmetrised(judged).to(log_policy.dtype).to(device)
     # Each counts itself among its opponents: the gradient is then that of the tabular step on average, for any size of the group.
     group = Group(log_policy, log_magnet, preference, group_payoffs(preference, count_itself=True))

@@ -26,6 +26,9 @@ from mmd_games.llm.training.refresh import RefreshRule, progress_of
 from mmd_games.llm.training.rollout import Rollout, Scorer, roll_out
 from mmd_games.llm.training.sampler import RolloutSampler
 
+PATIENCE = 10
+"""After so many batches without any judgement a run ends."""
+
 
 class MagneticPreferenceTrainer(Trainer):
     r"""Magnetic Preference Optimization of a language model: self-play towards the Nash equilibrium of a preference, by its last iterate.
@@ -79,6 +82,8 @@ class MagneticPreferenceTrainer(Trainer):
     ):
         if not isinstance(args, MagneticPreferenceConfig):
             raise InputError(f"args must be a MagneticPreferenceConfig, got {type(args).__name__}.")
+        if args.eval_strategy != "no" and eval_dataset is None:
+            raise InputError("eval_strategy needs an eval_dataset with prompts to evaluate on (in a run's file data.eval); or leave it at 'no'.")
         require_tokenizer(processing_class)
         assert processing_class is not None
         longest = longest_prompt(model, args.max_prompt_tokens, args.max_new_tokens)
@@ -87,6 +92,7 @@ class MagneticPreferenceTrainer(Trainer):
         without_dropout(model)
         set_seed(args.seed)  # an adapter's first weights are drawn, by every process alike and by a resumed run again
         self.models = PolicyAndMagnet.from_model(model, peft_config, keep_start=args.keep_start)
+        _require_precision(self.models.model)
         self.preference_model = preference_model
         self.preflight: Any = None
         """What a preflight said of these settings, for the model card."""
@@ -102,6 +108,7 @@ class MagneticPreferenceTrainer(Trainer):
         self.progress = torch.zeros(2)
         """Of the present rollout, by `progress_of`."""
         self._place = (-1, 0)
+        self._unjudged = 0
         self._meter = Meter()
         self._sampler: RolloutSampler | None = None
         super().__init__(
@@ -125,7 +132,7 @@ class MagneticPreferenceTrainer(Trainer):
         """Batches of prompts, each for all inner steps of a rollout."""
         prompts = self.train_dataset if train_dataset is None else train_dataset
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        self._sampler = RolloutSampler(len(prompts), batch, self.args.inner_steps, self.args.data_seed or self.args.seed)  # type: ignore[arg-type]
+        self._sampler = RolloutSampler(len(prompts), batch, self.args.inner_steps, self.args.seed if self.args.data_seed is None else self.args.data_seed)  # type: ignore[arg-type]
         return self._sampler
 
     @property
@@ -155,26 +162,44 @@ class MagneticPreferenceTrainer(Trainer):
                 self._rollouts, self.progress = [], torch.zeros(2)
             self._rollouts.append(self._roll_out(model, inputs["rows"], slot))
         model.train()
-        with self.compute_loss_context_manager():
+        optimizer: Any = self.optimizer
+        if callable(getattr(optimizer, "train", None)):  # schedule-free ones
+            optimizer.train()
+        with self.accelerator.autocast():
             return self._push(model, self._rollouts[slot], fresh=inner == 0)
 
     def _roll_out(self, model: Any, rows: list[PromptTokens], slot: int) -> Rollout:
-        decode = self._decode
-        with self.compute_loss_context_manager():
+        # Policy, magnet and generator in one precision: autocast reaches all three.
+        with self.accelerator.autocast():
             rollout = roll_out(
                 models=self.models,
                 policy=model,
                 generator=self.generator,
                 scorer=self.scorer,
-                judge=lambda prompts, groups: judge_groups(self.accelerator, self.preference_model, prompts, groups),
-                decode=decode,
+                judge=self._judge,
+                decode=self._decode,
                 rows=rows,
                 keys=self._keys(slot, len(rows)),
                 device=self.accelerator.device,
+                score_start=self._measures(),
             )
         self.progress += progress_of(rollout.group, self.args.magnet_strength or 0.0).float().cpu()
         self._meter.add(rollout_metrics(rollout, self.args.max_new_tokens), rollout.tokens)
         return rollout
+
+    def _judge(self, prompts: list[Any], groups: list[list[str]]) -> Tensor:
+        """Judge some groups. At first silence is an error; later it may pass, and only a judge that stays silent ends the run."""
+        table = judge_groups(self.accelerator, self.preference_model, prompts, groups, may_be_silent=self.state.global_step > 0)
+        silent = bool((torch.isnan(table) | torch.eye(table.shape[-1], dtype=torch.bool)).all())
+        self._unjudged = self._unjudged + 1 if silent else 0
+        if self._unjudged >= PATIENCE:
+            raise InputError(f"The preference model has judged nothing in the last {PATIENCE} batches; resume from the last checkpoint when it answers again.")
+        return table
+
+    def _measures(self) -> bool:
+        """Whether this rollout is one of those that are measured more closely."""
+        every = self.args.measure_every
+        return every > 0 and self.rollouts % every == 0
 
     def _decode(self, tokens: list[int]) -> str:
         return self.processing_class.decode(tokens, skip_special_tokens=True)  # type: ignore[union-attr]
@@ -212,8 +237,7 @@ class MagneticPreferenceTrainer(Trainer):
     @torch.no_grad()
     def _measure_fidelity(self, model: Any) -> None:
         """How much of the last rollout's step the policy has made."""
-        every = self.args.fidelity_every
-        if not every or not self._rollouts or self.rollouts % every:
+        if not self._rollouts or not self._measures():
             return
         before = after = 0.0
         for rollout in self._rollouts:
@@ -245,7 +269,7 @@ class MagneticPreferenceTrainer(Trainer):
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add what the rollouts since the last log have shown."""
-        measured = self._meter.empty(self.accelerator)
+        measured = self._meter.empty(self.accelerator) if "loss" in logs or "train_runtime" in logs else {}
         if measured:
             measured |= {"magnet/refreshes": float(self.models.refreshes), "rollouts": float(self.rollouts)}
             calls = getattr(self.preference_model, "calls", None)
@@ -269,9 +293,17 @@ class MagneticPreferenceTrainer(Trainer):
         """Not counted: most of the work is drawing completions."""
         return 0
 
+    def _inner_training_loop(self, *args: Any, **kwargs: Any) -> Any:
+        # Nothing of an earlier training, that ended or broke off, is in this one; what a checkpoint says is restored inside.
+        self._place, self._rollouts, self.progress, self._unjudged = (-1, 0), [], torch.zeros(2), 0
+        self.refresh_rule.restore({"since": 0, "remaining": 0.0, "moved": 0.0})
+        self._meter = Meter()
+        return super()._inner_training_loop(*args, **kwargs)
+
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
+        # First, for the other part deletes older checkpoints, and writes trainer_state.json last.
         save_run(self, f"{self._get_output_dir(trial)}/checkpoint-{self.state.global_step}")
+        super()._save_checkpoint(model, trial)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         # The one step of resuming that all ways of distributing a model have in common, after the model has been loaded.
@@ -283,6 +315,16 @@ class MagneticPreferenceTrainer(Trainer):
         """Write the model card: how the model was made, what the preflight said, and whom to cite."""
         if self.is_world_process_zero():
             write_model_card(self)
+
+
+def _require_precision(model: Any) -> None:
+    """Refuse weights that learn in half precision, in which most small steps are rounded away."""
+    coarse = next((weight.dtype for weight in model.parameters() if weight.requires_grad and weight.dtype in (torch.bfloat16, torch.float16)), None)
+    if coarse is not None:
+        raise InputError(
+            f"The model's weights learn in {str(coarse).removeprefix('torch.')}, in which most steps of the learning rate are rounded away: load it in float32 "
+            "and set bf16 to compute in half precision, or give peft_config, whose adapters are float32."
+        )
 
 
 class _AfterStep(TrainerCallback):
