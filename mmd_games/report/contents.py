@@ -169,11 +169,12 @@ def reproduction(report: Report, width: int) -> list[str]:
 
 
 def _in_python(report: Report) -> list[str]:
-    """Judge the saved trace, and run it again where the algorithm is at hand: its settings and its start are in the trace."""
+    """Judge the saved trace, and run it again where algorithm and feedback are at hand: settings and start are in the trace."""
     trace = report.trace
     lines = ["import mmd_games as mg", 'trace = mg.Trace.load("trace.npz")  # as report.save(directory) writes it']
     lines += [f"print(mg.verify(trace, tolerance={float(report.judgement.tolerance)!r}))"]
-    if isinstance(trace.algorithm, str) or trace.policy_iterations[0] != 0:
+    ours = trace.feedback.partition("(")[0] in (Exact.__name__, Sampled.__name__)
+    if isinstance(trace.algorithm, str) or trace.policy_iterations[0] != 0 or not ours:
         return lines
     told = "" if trace.feedback == str(Exact()) else f", feedback=mg.{trace.feedback}"
     uniform = start_of(trace) == "uniform"

@@ -210,6 +210,18 @@ def test_in_half_precision_policy_and_magnet_are_computed_alike(tmp_path: Path, 
     assert run.state.log_history[0]["win_rate/magnet"] == 0.5
 
 
+def test_in_half_precision_too_ways_to_save_memory_give_the_same_run(tmp_path: Path) -> None:
+    """A weight cast without a gradient, and then taken from autocast's cache, would learn nothing."""
+    settings: dict[str, Any] = {"bf16": True, "optim": "sgd", "learning_rate": 0.05, "inner_steps": 2, "max_steps": 2}
+    runs = [trainer(tmp_path, sequences_per_forward=sequences, **settings) for sequences in (None, 3)]
+    start = weights(runs[0].model)
+    for run in runs:
+        run.train()
+    first, second = (weights(run.model) for run in runs)
+    moved = largest_difference(first, start)
+    assert largest_difference(first, second) < 0.05 * moved  # bfloat16 has eight bits, and sums of gradients differ in their order
+
+
 def test_weights_that_learn_in_half_precision_are_refused(tmp_path: Path) -> None:
     model = tiny_llama(tiny_tokenizer(), dtype=torch.bfloat16)
     with pytest.raises(InputError, match="learn in bfloat16"):

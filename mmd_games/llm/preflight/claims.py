@@ -13,6 +13,10 @@ from mmd_games.verification import Claim, Question, Verdict
 
 RARE = 5.0
 """Completions that are drawn less often a group are beyond the first order of the predicted floor."""
+WHOLE = 0.5, 2.0
+"""A fraction of an update between these is about the whole of it."""
+LOST = 0.1
+"""One below this is hardly any of it."""
 CLOSE = 0.25
 """By how much the predicted floor may be off where they are not: see `noise`."""
 
@@ -25,14 +29,14 @@ def claims_of(made: Forecast) -> tuple[Claim, ...]:
 def claim_of_fit(found: Probe, made: Forecast) -> Claim:
     """What the model's gradient steps realise."""
     settings = made.settings
-    detached, partial = made.outlook is Outlook.DETACHED, made.outlook is Outlook.PARTIAL
+    whole, lost = WHOLE[0] <= found.fraction <= WHOLE[1] and found.detour <= found.fraction, found.fraction < LOST or made.outlook is Outlook.DETACHED
     return Claim(
         "fit",
-        f"Gradient steps, {settings.inner_steps:,} a rollout at a learning rate of {settings.learning_rate:g}, make the update",
+        f"Gradient steps, {settings.inner_steps:,} a rollout at a learning rate of {settings.learning_rate:g}, make about the whole of each update and little beside it",
         1.0,
         found.fraction,
-        Verdict.REFUTED if detached or partial else Verdict.CONFIRMED,
-        f"the fraction of the update that {found.rollouts:,} rollouts of the model realised; what moved beside it is {found.detour:.2f} times as long as the update",
+        Verdict.CONFIRMED if whole else Verdict.REFUTED if lost else Verdict.INCONCLUSIVE,
+        f"the fraction of each update that {found.rollouts:,} rollouts of the model realised; what moved beside it is {found.detour:.2f} times as long as the update",
         question=Question.PREDICTED,
     )
 

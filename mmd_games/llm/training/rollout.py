@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,7 +103,9 @@ def roll_out(
     rows: list[PromptTokens],
     keys: list[tuple[int, ...]],
     device: Any,
+    score_policy: Callable[[list[list[int]], list[list[int]]], Tensor],
     score_start: bool,
+    autocast: Callable[..., AbstractContextManager[Any]],
 ) -> Rollout:
     """Draw, judge and score the completions of some prompts.
 
@@ -121,20 +124,26 @@ def roll_out(
     keys : list of tuple of int, length B
         What the completions' randomness depends on.
     device : torch.device
+    score_policy : callable
+        Prompts and completions to log-probabilities (B, K) under the policy. Asked last, so that a graph may be kept of it.
     score_start : bool
         Whether the first policy's log-probabilities are wanted too, where it is kept.
+    autocast : callable
+        The precision in which the training loop runs the policy, for the generator and the magnet, which it does not wrap. The policy is scored outside of it: a
+        weight that was cast without a gradient would be taken from the cache with one.
     """
     prompts = [row.tokens for row in rows]
-    groups = generator(policy, prompts, keys)
+    with autocast():
+        groups = generator(policy, prompts, keys)
     judged = judge([row.prompt for row in rows], [[decode(tokens) for tokens in group] for group in groups])
     completions = [tokens for group in groups for tokens in group]
-    log_policy = scorer.score(policy, prompts, completions, device)
-    with models.magnet(policy) as magnet:
+    with autocast(), models.magnet(policy) as magnet:
         log_magnet = scorer.score(magnet, prompts, completions, device)
     log_start = None
     if score_start:
-        with models.start(policy) as start:
+        with autocast(), models.start(policy) as start:
             log_start = None if start is None else scorer.score(start, prompts, completions, device)
+    log_policy = score_policy(prompts, completions)
     preference = symmetrised(judged).to(log_policy.dtype).to(device)
     # Each counts itself among its opponents: the gradient is then that of the tabular step on average, for any size of the group.
     group = Group(log_policy, log_magnet, preference, group_payoffs(preference, count_itself=True))

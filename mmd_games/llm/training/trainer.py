@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from mmd_games.llm.rivals import OBJECTIVES
 from mmd_games.llm.training.checkpoints import load_run, save_run
 from mmd_games.llm.training.config import MagneticPreferenceConfig
 from mmd_games.llm.training.evaluation import evaluate_policy
+from mmd_games.llm.training.gradients import push_back, require_precision
 from mmd_games.llm.training.judging import judge_groups
 from mmd_games.llm.training.metrics import Meter, rollout_metrics
 from mmd_games.llm.training.model_card import write_model_card
@@ -92,7 +92,7 @@ class MagneticPreferenceTrainer(Trainer):
         without_dropout(model)
         set_seed(args.seed)  # an adapter's first weights are drawn, by every process alike and by a resumed run again
         self.models = PolicyAndMagnet.from_model(model, peft_config, keep_start=args.keep_start)
-        _require_precision(self.models.model)
+        require_precision(self.models.model)
         self.preference_model = preference_model
         self.preflight: Any = None
         """What a preflight said of these settings, for the model card."""
@@ -156,36 +156,50 @@ class MagneticPreferenceTrainer(Trainer):
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
         """Draw a rollout where one begins, and push its loss back through the policy."""
         slot, inner = self._slot(), self.state.global_step % self.args.inner_steps
-        if inner == 0:
-            if slot == 0:
-                self._measure_fidelity(model)
-                self._rollouts, self.progress = [], torch.zeros(2)
-            self._rollouts.append(self._roll_out(model, inputs["rows"], slot))
         model.train()
         optimizer: Any = self.optimizer
         if callable(getattr(optimizer, "train", None)):  # schedule-free ones
             optimizer.train()
-        with self.accelerator.autocast():
-            return self._push(model, self._rollouts[slot], fresh=inner == 0)
+        known: Tensor | None = None
+        if inner == 0:
+            if slot == 0:
+                self._measure_fidelity(model)
+                self._rollouts, self.progress = [], torch.zeros(2)
+            rollout, known = self._roll_out(model, inputs["rows"], slot)
+            self._rollouts.append(rollout)
+        rollout = self._rollouts[slot]
+        return push_back(model, rollout, lambda log_probs: self._loss(log_probs, rollout), self.scorer, self.accelerator, known)
 
-    def _roll_out(self, model: Any, rows: list[PromptTokens], slot: int) -> Rollout:
-        # Policy, magnet and generator in one precision: autocast reaches all three.
-        with self.accelerator.autocast():
-            rollout = roll_out(
-                models=self.models,
-                policy=model,
-                generator=self.generator,
-                scorer=self.scorer,
-                judge=self._judge,
-                decode=self._decode,
-                rows=rows,
-                keys=self._keys(slot, len(rows)),
-                device=self.accelerator.device,
-                score_start=self._measures(),
-            )
+    def _roll_out(self, model: Any, rows: list[PromptTokens], slot: int) -> tuple[Rollout, Tensor]:
+        """A rollout, and the policy's log-probabilities; with their graph where one forward pass gives them all, which then need not be made again."""
+        known = torch.zeros(0)
+
+        def score(prompts: list[list[int]], completions: list[list[int]]) -> Tensor:
+            nonlocal known
+            device, parts = self.accelerator.device, list(self.scorer.parts(len(completions)))
+            if len(parts) == 1:
+                known = self.scorer.log_probs(model, self.scorer.batch(prompts, completions, parts[0], device)).reshape(len(prompts), -1)
+            else:
+                known = self.scorer.score(model, prompts, completions, device)
+            return known.detach()
+
+        rollout = roll_out(
+            models=self.models,
+            policy=model,
+            generator=self.generator,
+            scorer=self.scorer,
+            judge=self._judge,
+            decode=self._decode,
+            rows=rows,
+            keys=self._keys(slot, len(rows)),
+            device=self.accelerator.device,
+            score_policy=score,
+            score_start=self._measures(),
+            autocast=self.accelerator.autocast,
+        )
         self.progress += progress_of(rollout.group, self.args.magnet_strength or 0.0).float().cpu()
         self._meter.add(rollout_metrics(rollout, self.args.max_new_tokens), rollout.tokens)
-        return rollout
+        return rollout, known
 
     def _judge(self, prompts: list[Any], groups: list[list[str]]) -> Tensor:
         """Judge some groups. At first silence is an error; later it may pass, and only a judge that stays silent ends the run."""
@@ -207,32 +221,6 @@ class MagneticPreferenceTrainer(Trainer):
     def _loss(self, log_probs: Tensor, rollout: Rollout) -> Tensor:
         step_size, strength = float(self.args.step_size or 0.0), float(self.args.magnet_strength or 0.0)
         return self._objective(log_probs, rollout.group, step_size=step_size, magnet_strength=strength) / self.current_gradient_accumulation_steps
-
-    def _push(self, model: Any, rollout: Rollout, *, fresh: bool) -> Tensor:
-        """One backward pass, or several where the completions do not fit into one: the loss is a function of K numbers, whose slopes need no graph."""
-        prompts, completions, device = rollout.prompts, rollout.completions, self.accelerator.device
-        parts = list(self.scorer.parts(len(completions)))
-        batches = [self.scorer.batch(prompts, completions, part, device) for part in parts]
-        shape = rollout.group.log_policy.shape
-        if len(parts) == 1:
-            loss = self._loss(self.scorer.log_probs(model, batches[0]).reshape(shape), rollout)
-            self._backward(loss)
-            return loss.detach()
-        # In the first inner step the policy still is the one that drew the completions.
-        log_probs = rollout.group.log_policy if fresh else self.scorer.score(model, prompts, completions, device)
-        log_probs = log_probs.detach().clone().requires_grad_()
-        loss = self._loss(log_probs, rollout)
-        (slopes,) = torch.autograd.grad(loss, log_probs)
-        for part, batch in zip(parts, batches, strict=True):
-            last = part is parts[-1]
-            with contextlib.nullcontext() if last else self.accelerator.no_sync(model):
-                self._backward((self.scorer.log_probs(model, batch) * slopes.flatten()[part]).sum())
-        return loss.detach()
-
-    def _backward(self, loss: Tensor) -> None:
-        # DeepSpeed would divide by the accumulated steps once more.
-        scale = {"scale_wrt_gas": False} if self.is_deepspeed_enabled else {}
-        self.accelerator.backward(loss, **scale)
 
     @torch.no_grad()
     def _measure_fidelity(self, model: Any) -> None:
@@ -315,16 +303,6 @@ class MagneticPreferenceTrainer(Trainer):
         """Write the model card: how the model was made, what the preflight said, and whom to cite."""
         if self.is_world_process_zero():
             write_model_card(self)
-
-
-def _require_precision(model: Any) -> None:
-    """Refuse weights that learn in half precision, in which most small steps are rounded away."""
-    coarse = next((weight.dtype for weight in model.parameters() if weight.requires_grad and weight.dtype in (torch.bfloat16, torch.float16)), None)
-    if coarse is not None:
-        raise InputError(
-            f"The model's weights learn in {str(coarse).removeprefix('torch.')}, in which most steps of the learning rate are rounded away: load it in float32 "
-            "and set bf16 to compute in half precision, or give peft_config, whose adapters are float32."
-        )
 
 
 class _AfterStep(TrainerCallback):
