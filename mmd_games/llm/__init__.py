@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from mmd_games.llm.objective import group_payoffs as group_payoffs
     from mmd_games.llm.objective import magnetic_loss as magnetic_loss
     from mmd_games.llm.policy import PolicyAndMagnet as PolicyAndMagnet
-    from mmd_games.llm.policy import ServerGenerator as ServerGenerator
     from mmd_games.llm.policy import TransformersGenerator as TransformersGenerator
     from mmd_games.llm.policy import completion_log_probs as completion_log_probs
+    from mmd_games.llm.policy.server_generation import ServerGenerator as ServerGenerator
     from mmd_games.llm.preflight import PreflightReport as PreflightReport
     from mmd_games.llm.preflight import RunSettings as RunSettings
     from mmd_games.llm.rivals import OBJECTIVES as OBJECTIVES
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _ROOMS = {
     "bridge": ("GameFamily", "as_game", "distance_to_tabular", "enumerated_log_policy", "trace_from_checkpoints", "verify_checkpoints"),
     "objective": ("group_payoffs", "magnetic_loss"),
-    "policy": ("PolicyAndMagnet", "ServerGenerator", "TransformersGenerator", "completion_log_probs"),
+    "policy": ("PolicyAndMagnet", "TransformersGenerator", "completion_log_probs"),
+    "policy.server_generation": ("ServerGenerator",),
     "preflight": ("PreflightReport", "RunSettings"),
     "rivals": ("OBJECTIVES",),
     "training": ("MagneticPreferenceConfig", "MagneticPreferenceTrainer"),

@@ -34,7 +34,7 @@ def config(folder: Path, **settings: Any) -> MagneticPreferenceConfig:
         "max_steps": 4,
         "save_strategy": "no",
         "logging_steps": 1,
-        "fidelity_every": 0,
+        "measure_every": 0,
     }
     return MagneticPreferenceConfig(**{**defaults, **settings})
 

@@ -132,7 +132,7 @@ def _server(settings: dict[str, Any] | None, args: Any, tokenizer: Any) -> Any:
     """The generator of a section; None without one."""
     if settings is None:
         return None
-    from mmd_games.llm.policy import ServerGenerator
+    from mmd_games.llm.policy.server_generation import ServerGenerator
 
     drawn = {"samples": args.group_size, "max_new_tokens": args.max_new_tokens, "temperature": args.temperature, "eos_id": tokenizer.eos_token_id}
     return ServerGenerator(**drawn, **settings)

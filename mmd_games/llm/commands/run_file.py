@@ -67,7 +67,7 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]
 KEYS = {
     "model": ("path", "build", "dtype"),
     "data": ("train", "eval"),
-    "generator": ("base_url", "adapter_directory", "requests", "timeout", "retries", "key_variable"),
+    "generator": ("base_url", "adapter_directory", "requests", "timeout", "retries", "api_key_variable"),
     "bridge": ("completions", "every", "preference_model"),
 }
 

@@ -7,4 +7,3 @@ from mmd_games.llm.policy.log_probs import completion_log_probs as completion_lo
 from mmd_games.llm.policy.log_probs import make_batch as make_batch
 from mmd_games.llm.policy.magnet import PolicyAndMagnet as PolicyAndMagnet
 from mmd_games.llm.policy.modules import without_dropout as without_dropout
-from mmd_games.llm.policy.server_generation import ServerGenerator as ServerGenerator

@@ -41,7 +41,7 @@ class ServerGenerator:
         Seconds that an answer may take.
     retries : int
         How many times a request that failed is repeated, with growing pauses.
-    key_variable : str
+    api_key_variable : str, optional
         Environment variable that holds the server's key, where it asks for one. The key is never kept in a file nor shown.
 
     Notes
@@ -63,14 +63,14 @@ class ServerGenerator:
         requests: int = 32,
         timeout: float = 600.0,
         retries: int = 2,
-        key_variable: str = "OPENAI_API_KEY",
+        api_key_variable: str | None = None,
     ) -> None:
         require_whole(samples=samples, max_new_tokens=max_new_tokens, requests=requests)
         require_whole(0, retries=retries)
         require_positive(temperature=temperature, timeout=timeout)
         self.samples, self.max_new_tokens, self.temperature, self.requests = samples, max_new_tokens, temperature, requests
         self.eos_ids, self.base_url, self.adapter_directory = eos_tokens(eos_id), base_url, Path(adapter_directory)
-        self._key = os.environ.get(key_variable, "")
+        self._key = os.environ.get(api_key_variable, "") if api_key_variable else ""
         self._client = openai.OpenAI(base_url=base_url, api_key=self._key or "none", timeout=timeout, max_retries=retries)
         self._run, self._syncs = "", 0
         self._state: tuple[Any, ...] | None = None
