@@ -193,7 +193,8 @@ def test_exact_gaps_are_watched_and_go_on_in_a_resumed_run(folder: Path, tmp_pat
     assert result["measured"]["exact gap, training prompts"]["first"] == pytest.approx(np.mean(gaps["train"]["gaps"][0]))
     assert main(["verify", str(tmp_path / "out/bridge/game-1.npy"), "--trace", str(tmp_path / "out/bridge/trace-1.npz"), "--tolerance", "0.9"]) == 3
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "What to change" in card or "CONFIRMED" in card  # the preflight of the first part
+    assert "Did it converge?" in card  # the preflight of the first part
+    assert (tmp_path / "out" / "preflight" / "preflight.txt").read_text(encoding="utf-8").strip() in card
 
 
 # --- evaluate -----------------------------------------------------------------------------------------------------------------------------------

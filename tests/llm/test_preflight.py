@@ -41,7 +41,7 @@ def sound() -> PreflightReport:
 
 
 def test_sound_settings_are_confirmed(sound: PreflightReport) -> None:
-    assert sound.outlook is Outlook.REACHES and sound.exit_status == 0 and sound.advice == ()
+    assert sound.outlook is Outlook.REACHES and sound.exit_status == 0 and sound.advice is None
     (made,) = sound.forecasts
     assert all(claim.verdict is Verdict.CONFIRMED for claim in sound.claims(made))
     # The floor by theory is within the quarter that it promises of what was played.

@@ -16,7 +16,7 @@ OF_MODEL = ("prompts", "samples", "most", "judgements")
 """Keys of the file's preflight that say how the model is tried: see :meth:`Subject.from_trainer`."""
 
 
-def preflight_of(run: RunFile, *, trainer: Any = None, with_model: bool = True) -> PreflightReport:
+def preflight_of(run: RunFile, *, trainer: Any = None, with_model: bool = True, advice: bool = True) -> PreflightReport:
     """Play a file's settings on tables, and on the game of its own model's completions.
 
     Parameters
@@ -26,6 +26,8 @@ def preflight_of(run: RunFile, *, trainer: Any = None, with_model: bool = True) 
         Of this file, where it is made already.
     with_model : bool
         Whether the model is loaded and tried.
+    advice : bool
+        Whether to look for settings that would do, where these do not; that takes several times as long.
 
     Raises
     ------
@@ -42,9 +44,9 @@ def preflight_of(run: RunFile, *, trainer: Any = None, with_model: bool = True) 
     budget = {} if "max_rollouts" in told else {"max_rollouts": _rollouts(run, args, trainer)}
     settings = RunSettings.from_training(args, **{"judge_votes": 0, **budget, **told})
     if trainer is None:
-        return preflight(settings)
+        return preflight(settings, advice=advice)
     listed = None if run.bridge is None else [completions_of(run, row.prompt) for row in trainer.train_dataset]
-    return preflight(settings, model=Subject.from_trainer(trainer, completions=listed, **tried))
+    return preflight(settings, model=Subject.from_trainer(trainer, completions=listed, **tried), advice=advice)
 
 
 def require_known(run: RunFile) -> None:

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
-from yaml.resolver import Resolver
 
 from mmd_games.errors import InputError, unknown
 
@@ -58,8 +57,6 @@ class RunFile:
 
 class _Loader(yaml.SafeLoader):
     """Reads 1e-5 as the number that everybody means, where YAML 1.1 has it as text."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {letter: list(entries) for letter, entries in Resolver.yaml_implicit_resolvers.items()}
 
 
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789"))

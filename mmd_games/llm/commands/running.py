@@ -110,12 +110,13 @@ def _preflight(run: RunFile, trainer: Any, folder: Path, *, resumed: bool) -> st
         print("No preflight: with a server and several processes, run `mmd-games preflight` beforehand.", file=sys.stderr)
         return None
     try:
-        report = preflight_of(run, trainer=trainer)
+        report = preflight_of(run, trainer=trainer, advice=False)
     except InputError as error:
         print(f"No preflight: {error}", file=sys.stderr)
         return None
     report.save(kept.parent)
-    print(f"Preflight {report.verdict.value}: {report.outlook.sentence}", file=sys.stderr)
+    hint = "" if report.exit_status == 0 else " What to change, `mmd-games preflight` says."
+    print(f"Preflight {report.verdict.value}: {report.outlook.sentence}{hint}", file=sys.stderr)
     return str(report)
 
 

@@ -46,15 +46,15 @@ class PreflightReport:
         Whether it is the run's own game.
     probe : Probe or None
         What the model's gradient steps realise.
-    advice : tuple of Change
-        Ways out, each played.
+    advice : tuple of Change, or None
+        Ways out, each played; None where none were looked for.
     """
 
     settings: RunSettings
     forecasts: tuple[Forecast, ...]
     own: bool = False
     probe: Probe | None = None
-    advice: tuple[Change, ...] = ()
+    advice: tuple[Change, ...] | None = None
 
     @property
     def deciding(self) -> tuple[Forecast, ...]:
@@ -96,7 +96,7 @@ class PreflightReport:
         if self.advice:
             lines += ["", "What to change: any of these, each played before it is printed"]
             lines += [line for change in self.advice for line in wrapped("  - ", change.sentence)]
-        elif self.verdict is not Verdict.CONFIRMED:
+        elif self.advice is not None:
             lines += ["", "What to change: none of the settings near these that were played comes to the target; change several, or the target."]
         return "\n".join(lines)
 
@@ -113,7 +113,7 @@ class PreflightReport:
                 "own_game": self.own,
                 "probe": None if self.probe is None else self.probe.to_dict(),
                 "tables": tables,
-                "advice": [change.to_dict() for change in self.advice],
+                "advice": [change.to_dict() for change in self.advice or ()],
                 "made_with": versions(),
             }
         )

@@ -1,0 +1,1 @@
+"""Examples that run offline, in minutes, on one CPU core."""

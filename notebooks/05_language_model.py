@@ -1,0 +1,187 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A language model: no magnet, a fixed magnet, a moving magnet
+#
+# The tables say that a magnet which moves brings the last iterate to the Nash equilibrium, and that nothing else does. This notebook asks a language model. It is
+# small, but it is one: pre-trained on text until it knows a shop's assortment by heart, it answers questions it has never seen. Ten readers vote on its answers: four
+# like them brief, three courteous, three informative. Majorities among them go in a circle, so no manner of answering is best, and the equilibrium mixes five.
+#
+# The same model is trained three times, by the same loss, on the same prompts: the exact magnetic step of the tables, as a loss on torch. As its answers can be listed, 108 to a
+# question, the duality gap of its policy is computed exactly, and the judge of the tables judges it.
+
+# %%
+import copy
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, "..")  # the examples lie beside the notebooks
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, TrainerCallback
+from transformers.utils import logging
+
+import mmd_games as mg
+from examples.small_model import build, grammar, voters
+from mmd_games.llm import MagneticPreferenceConfig, MagneticPreferenceTrainer, enumerated_log_policy, trace_from_checkpoints
+
+torch.set_num_threads(1)
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+model_path = "../examples/small_model/model"
+build.build(model_path)  # a minute, once
+
+# %% [markdown]
+# ## What it answers, and what is thought of it
+#
+# Answers differ in manner: how many courtesies they have, and how many facts. Row against column, how often each manner is preferred:
+
+# %%
+tokenizer = AutoTokenizer.from_pretrained(model_path)
+start = AutoModelForCausalLM.from_pretrained(model_path)
+prompts = [json.loads(line) for line in Path("../examples/prompts/train.jsonl").read_text().splitlines()]
+question = prompts[0]["prompt"]
+manners = voters.manner_game()
+fig, ax = plt.subplots(figsize=(7.2, 5.4), layout="constrained")
+mg.plots.plot_payoffs(manners, ax=ax);
+
+# %%
+equilibrium = mg.nash(manners)
+print(equilibrium)
+
+# %% [markdown]
+# ## Three runs
+#
+# Every rollout draws sixteen answers to each of eight prompts, has them judged against each other, and fits the policy to the exact step in four gradient steps. The runs are
+# short, eighty rollouts; `examples/self_play.yaml` is a longer one, with adapters, that a preflight has played on tables first.
+
+# %%
+SETTINGS = dict(step_size=4.0, group_size=16, inner_steps=4, learning_rate=3e-4, reset_optimizer_at_refresh=False)
+SETTINGS |= dict(per_device_train_batch_size=8, max_new_tokens=24, max_steps=4 * 80)
+RUNS = {
+    "no magnet": dict(magnet_strength=0.0),
+    "fixed magnet": dict(magnet_strength=0.02, refresh_every=0),
+    "moving magnet": dict(magnet_strength=0.02, refresh_every=20),
+}
+watched = [row["prompt"] for row in prompts[::8]]
+games = [voters.game(prompt) for prompt in watched]
+encoded = [[tokenizer(answer)["input_ids"] + [tokenizer.eos_token_id] for answer in grammar.completions(prompt)] for prompt in watched]
+
+
+def policies(model):
+    """The model's policy on the listed answers to each watched prompt, as logarithms."""
+    return [enumerated_log_policy(model, tokenizer(prompt)["input_ids"], answers).log_policy for prompt, answers in zip(watched, encoded, strict=True)]
+
+
+class Watch(TrainerCallback):
+    """Keeps the policies of every fifth rollout."""
+
+    def __init__(self, model):
+        self.rollouts, self.policies = [0], [policies(model)]
+
+    def on_step_end(self, args, state, control, model=None, **kwargs):
+        if state.global_step % (5 * args.inner_steps) == 0:
+            self.rollouts.append(state.global_step // args.inner_steps)
+            self.policies.append(policies(model))
+
+
+def train(**settings):
+    """Train a copy of the model; the model and what was watched."""
+    model = copy.deepcopy(start)
+    watch = Watch(model)
+    with tempfile.TemporaryDirectory() as folder:
+        config = MagneticPreferenceConfig(
+            output_dir=folder, use_cpu=True, report_to="none", disable_tqdm=True, save_strategy="no", logging_steps=10_000, measure_every=0, **SETTINGS, **settings
+        )
+        trainer = MagneticPreferenceTrainer(model, voters.preference_model(), config, prompts, processing_class=tokenizer, callbacks=[watch])
+        trainer.remove_callback(PrinterCallback)
+        trainer.train()
+    return model, watch
+
+
+trained = {name: train(**settings) for name, settings in RUNS.items()}
+
+# %% [markdown]
+# ## The gap
+#
+# The exact duality gap of the language model's policy, mean over the watched prompts.
+
+
+# %%
+def gaps(watch):
+    """Mean duality gap at each rollout that was watched."""
+    return np.array([np.mean([float(game.gap_of_payoffs(game.payoffs(np.exp(logs)))) for game, logs in zip(games, each, strict=True)]) for each in watch.policies])
+
+
+series = {name: gaps(watch) for name, (_, watch) in trained.items()}
+mg.plots.plot_training(trained["moving magnet"][1].rollouts, series, "Duality gap of the language model", refreshes=range(20, 81, 20)).figure
+
+# %%
+for name, values in series.items():
+    print(f"{name:14} gap {values[0]:.3f} at first, {values[-4:].mean():.3f} over the last four measurements")
+
+# %% [markdown]
+# ## The policy
+#
+# What the model plays in the end, by manner, beside the equilibrium.
+
+# %%
+fig, ax = plt.subplots(figsize=(10, 4), layout="constrained")
+bars = {"before": voters.manner_policy(question, np.exp(trained["no magnet"][1].policies[0][0]))}
+bars |= {name: voters.manner_policy(question, np.exp(watch.policies[-1][0])) for name, (_, watch) in trained.items()}
+bars |= {"equilibrium": equilibrium.policy}
+for index, (name, shares) in enumerate(bars.items()):
+    ax.bar(np.arange(9) + 0.16 * (index - 2), shares, 0.16, label=name, color=mg.plots.COLOURS[index])
+ax.set_xticks(range(9), manners.labels[0], rotation=30, ha="right")
+ax.set_ylabel("probability")
+ax.legend();
+
+# %% [markdown]
+# ## Answers before and after
+#
+# To a question that was in no text the model was trained on, before or after.
+
+
+# %%
+def answers(model, prompt, count=3):
+    """Some answers."""
+    torch.manual_seed(0)
+    tokens = torch.tensor([tokenizer(prompt)["input_ids"]])
+    drawn = model.generate(tokens, do_sample=True, top_k=0, max_new_tokens=40, num_return_sequences=count, pad_token_id=tokenizer.pad_token_id)
+    return [tokenizer.decode(row[tokens.shape[1] :], skip_special_tokens=True).strip() for row in drawn]
+
+
+unseen = grammar.text_prompt(grammar.held_out_questions()[0])
+print(unseen.strip())
+for name, model in {"before": start, **{name: model for name, (model, _) in trained.items()}}.items():
+    print(f"\n{name}")
+    for answer in answers(model, unseen):
+        print("  ", answer)
+
+# %% [markdown]
+# ## The judge of the tables
+#
+# A run of a language model over answers that can be listed is a run like any other, and `mg.verify` judges it unchanged. Groups of sixteen are noisy, so the run comes to rest at a gap of its
+# noise, and the judge does not call that an equilibrium: how low the noise lets it come is what the preflight foretells.
+
+# %%
+moving = trained["moving magnet"][1]
+trace = trace_from_checkpoints(games[0], np.array([each[0] for each in moving.policies]), moving.rollouts)
+report = mg.verify(trace)
+print(report.headline.sentence)
+print(f"gap {trace.gaps[0]:.3f} → {trace.gap:.3f}; of no magnet {series['no magnet'][-1]:.3f}, of a fixed one {series['fixed magnet'][-1]:.3f}")
