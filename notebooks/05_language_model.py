@@ -68,15 +68,15 @@ print(equilibrium)
 # ## Three runs
 #
 # Every rollout draws sixteen answers to each of eight prompts, has them judged against each other, and fits the policy to the exact step in four gradient steps. The runs are
-# short, eighty rollouts; `examples/self_play.yaml` is a longer one, with adapters, that a preflight has played on tables first.
+# short, ninety rollouts; `examples/self_play.yaml` is a longer one, with adapters, that a preflight has played on tables first.
 
 # %%
-SETTINGS = dict(step_size=4.0, group_size=16, inner_steps=4, learning_rate=3e-4, reset_optimizer_at_refresh=False)
-SETTINGS |= dict(per_device_train_batch_size=8, max_new_tokens=24, max_steps=4 * 80)
+SETTINGS = dict(step_size=8.0, group_size=16, inner_steps=4, learning_rate=4e-4, reset_optimizer_at_refresh=False)
+SETTINGS |= dict(per_device_train_batch_size=8, max_new_tokens=24, max_steps=4 * 90)
 RUNS = {
     "no magnet": dict(magnet_strength=0.0),
-    "fixed magnet": dict(magnet_strength=0.02, refresh_every=0),
-    "moving magnet": dict(magnet_strength=0.02, refresh_every=20),
+    "fixed magnet": dict(magnet_strength=0.05, refresh_every=0),
+    "moving magnet": dict(magnet_strength=0.05, refresh_every=10),
 }
 watched = [row["prompt"] for row in prompts[::8]]
 games = [voters.game(prompt) for prompt in watched]
@@ -129,7 +129,7 @@ def gaps(watch):
 
 
 series = {name: gaps(watch) for name, (_, watch) in trained.items()}
-mg.plots.plot_training(trained["moving magnet"][1].rollouts, series, "Duality gap of the language model", refreshes=range(20, 81, 20)).figure
+mg.plots.plot_training(trained["moving magnet"][1].rollouts, series, "Duality gap of the language model", refreshes=range(10, 91, 10)).figure
 
 # %%
 for name, values in series.items():

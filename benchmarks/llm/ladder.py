@@ -30,13 +30,13 @@ from tests.llm.tiny import MOVES, RPS, tiny_llama, tiny_tokenizer
 
 SEEDS = range(5)
 SAMPLES = 256
-LISTED_UPDATES, SAMPLED_UPDATES, JUDGED_UPDATES = 80, 800, 250
+LISTED_UPDATES, SAMPLED_UPDATES, JUDGED_UPDATES = 80, 1200, 250
 LISTED = mg.MagneticPreferenceOptimization(step_size=1.0, magnet_strength=0.1, refresh_every=20)
 JUDGED = mg.MagneticPreferenceOptimization(step_size=2.0, magnet_strength=0.2, refresh_every=10)
 SAMPLED: dict[str, Any] = {
-    "moving magnet": mg.MagneticPreferenceOptimization(step_size=0.8, magnet_strength=0.2, refresh_every=30),
-    "fixed magnet": mg.MagneticMirrorDescent(step_size=0.8, magnet_strength=0.2),
-    "no magnet": mg.MultiplicativeWeights(step_size=0.8),
+    "moving magnet": mg.MagneticPreferenceOptimization(step_size=0.6, magnet_strength=0.2, refresh_every=40),
+    "fixed magnet": mg.MagneticMirrorDescent(step_size=0.6, magnet_strength=0.2),
+    "no magnet": mg.MultiplicativeWeights(step_size=0.6),
 }
 ASKED = {"moving magnet": (0.0, 0.02), "fixed magnet": (0.2, 1.0), "no magnet": (0.5, 1.0)}
 """The mean gap over the last tenth, at least and at most."""

@@ -153,3 +153,9 @@ def test_the_directions_that_no_gap_sees_have_no_say() -> None:
     # Copies of a completion are one: opponents are drawn from the same shares.
     alone = predicted_floor(RPS, plain.policy, np.zeros(3), replace(SETTINGS, judge_votes=0), 1.0)
     assert with_clones == pytest.approx(alone, rel=0.02)  # other Gaussian draws: 20,000 of them
+
+
+def test_where_all_that_is_played_ties_noise_leaves_no_gap() -> None:
+    game = mg.PreferenceGame([[0.5, 0.5, 1.0], [0.5, 0.5, 1.0], [0.0, 0.0, 0.5]])
+    settings = RunSettings(step_size=1.0, magnet_strength=0.2, refresh_every=20, group_size=8)
+    assert predicted_floor(game, np.array([0.5, 0.5, 0.0]), np.array([0.0, 0.0, 0.5]), settings, 1.0) == 0.0

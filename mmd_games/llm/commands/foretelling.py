@@ -8,7 +8,6 @@ from typing import Any
 from mmd_games.errors import InputError, unknown
 from mmd_games.llm.commands.assembly import trainer_of, without_progress_bars
 from mmd_games.llm.commands.run_file import RunFile
-from mmd_games.llm.commands.watching import completions_of
 from mmd_games.llm.preflight import PreflightReport, RunSettings, Subject, preflight
 from mmd_games.llm.training import MagneticPreferenceConfig, config_from
 
@@ -45,8 +44,7 @@ def preflight_of(run: RunFile, *, trainer: Any = None, with_model: bool = True, 
     settings = RunSettings.from_training(args, **{"judge_votes": 0, **budget, **told})
     if trainer is None:
         return preflight(settings, advice=advice)
-    listed = None if run.bridge is None else [completions_of(run, row.prompt) for row in trainer.train_dataset]
-    return preflight(settings, model=Subject.from_trainer(trainer, completions=listed, **tried), advice=advice)
+    return preflight(settings, model=Subject.from_trainer(trainer, **tried), advice=advice)
 
 
 def require_known(run: RunFile) -> None:

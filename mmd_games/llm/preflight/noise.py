@@ -86,6 +86,8 @@ def predicted_floor(game: PreferenceGame, policy: np.ndarray, slack: np.ndarray,
     # Real and imaginary parts of the eigenvectors span the directions that turn; in them the map is skew-symmetric and well conditioned.
     vectors = spectrum.vectors * np.sqrt(2.0)
     basis = np.concatenate([vectors.real, vectors.imag], axis=1)
+    if basis.shape[1] == 0:  # all that is played ties: noise moves the policy, and no gap comes of it
+        return 0.0
     root = np.sqrt(played)
     turning = basis.T @ (root[:, None] * (told[np.ix_(support, support)] - 0.5) * root) @ basis
     scaled = basis.T @ (root[:, None] * payoff_noise(told[np.ix_(support, support)], played, settings.group_size, settings.judge_votes) * root) @ basis
