@@ -71,12 +71,12 @@ print(equilibrium)
 # short, ninety rollouts; `examples/self_play.yaml` is a longer one, with adapters, that a preflight has played on tables first.
 
 # %%
-SETTINGS = dict(step_size=8.0, group_size=16, inner_steps=4, learning_rate=4e-4, reset_optimizer_at_refresh=False)
+SETTINGS = dict(step_size=8.0, group_size=16, inner_steps=4, learning_rate=5e-4, lr_scheduler_type="linear", reset_optimizer_at_refresh=False)
 SETTINGS |= dict(per_device_train_batch_size=8, max_new_tokens=24, max_steps=4 * 90)
 RUNS = {
     "no magnet": dict(magnet_strength=0.0),
-    "fixed magnet": dict(magnet_strength=0.05, refresh_every=0),
-    "moving magnet": dict(magnet_strength=0.05, refresh_every=10),
+    "fixed magnet": dict(magnet_strength=0.02, refresh_every=0),
+    "moving magnet": dict(magnet_strength=0.02, refresh_every=25),
 }
 watched = [row["prompt"] for row in prompts[::8]]
 games = [voters.game(prompt) for prompt in watched]
@@ -129,7 +129,7 @@ def gaps(watch):
 
 
 series = {name: gaps(watch) for name, (_, watch) in trained.items()}
-mg.plots.plot_training(trained["moving magnet"][1].rollouts, series, "Duality gap of the language model", refreshes=range(10, 91, 10)).figure
+mg.plots.plot_training(trained["moving magnet"][1].rollouts, series, "Duality gap of the language model", refreshes=range(25, 91, 25)).figure
 
 # %%
 for name, values in series.items():

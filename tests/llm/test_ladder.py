@@ -14,7 +14,7 @@ from benchmarks.llm.rungs import FITTED, Groups, Run, Softmax, expected_errors, 
 from mmd_games.llm.bridge import distance_to_tabular
 
 GAME, START = moves_game()
-MOVING = SAMPLED["moving magnet"]
+MOVING = SAMPLED["moving magnet, η = 0.4"]
 
 
 def tabular(steps: int, feedback: mg.Exact | Groups) -> Run:
