@@ -117,3 +117,8 @@ def longest_prompt(model: Any, max_prompt_tokens: int, max_new_tokens: int) -> i
     if max_new_tokens >= context:
         raise InputError(f"max_new_tokens must leave room for a prompt in the model's context of {context:,} tokens, got {max_new_tokens:,}.")
     return min(max_prompt_tokens, context - max_new_tokens)
+
+
+def as_they_are(rows: list[PromptTokens]) -> dict[str, Any]:
+    """A batch of prompts is a list of them."""
+    return {"rows": rows}

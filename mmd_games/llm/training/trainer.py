@@ -14,6 +14,7 @@ from mmd_games.errors import InputError
 from mmd_games.llm.policy import Generator, PolicyAndMagnet, TransformersGenerator, without_dropout
 from mmd_games.llm.preference import PreferenceModel
 from mmd_games.llm.rivals import OBJECTIVES
+from mmd_games.llm.training.callback import RolloutCallback
 from mmd_games.llm.training.checkpoints import load_run, save_run
 from mmd_games.llm.training.config import MagneticPreferenceConfig
 from mmd_games.llm.training.evaluation import evaluate_policy
@@ -21,7 +22,7 @@ from mmd_games.llm.training.gradients import push_back, require_precision
 from mmd_games.llm.training.judging import judge_groups
 from mmd_games.llm.training.metrics import Meter, rollout_metrics
 from mmd_games.llm.training.model_card import write_model_card
-from mmd_games.llm.training.prompts import Prompts, PromptTokens, longest_prompt, require_tokenizer
+from mmd_games.llm.training.prompts import Prompts, PromptTokens, as_they_are, longest_prompt, require_tokenizer
 from mmd_games.llm.training.refresh import RefreshRule, progress_of
 from mmd_games.llm.training.rollout import Rollout, Scorer, roll_out
 from mmd_games.llm.training.sampler import RolloutSampler
@@ -110,11 +111,11 @@ class MagneticPreferenceTrainer(Trainer):
         self._place = (-1, 0)
         self._unjudged = 0
         self._meter = Meter()
-        self._sampler: RolloutSampler | None = None
+        self.sampler: RolloutSampler | None = None
         super().__init__(
             model=self.models.model,
             args=args,
-            data_collator=_as_they_are,
+            data_collator=as_they_are,
             train_dataset=train,  # type: ignore[arg-type]
             eval_dataset=evaluated,  # type: ignore[arg-type]
             processing_class=processing_class,
@@ -124,16 +125,14 @@ class MagneticPreferenceTrainer(Trainer):
             raise InputError(
                 "With the model in pieces (FSDP, DeepSpeed ZeRO 3) give peft_config: policy and magnet are then adapters; a frozen copy would be whole on every device."
             )
-        self.add_callback(_AfterStep(self))
-
-    # --- which prompts, and which rollout a step belongs to --------------------------------------------------------------------------------
+        self.add_callback(RolloutCallback(self))
 
     def _get_train_sampler(self, train_dataset: Any = None) -> RolloutSampler:
         """Batches of prompts, each for all inner steps of a rollout."""
         prompts = self.train_dataset if train_dataset is None else train_dataset
         batch = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        self._sampler = RolloutSampler(len(prompts), batch, self.args.inner_steps, self.args.seed if self.args.data_seed is None else self.args.data_seed)  # type: ignore[arg-type]
-        return self._sampler
+        self.sampler = RolloutSampler(len(prompts), batch, self.args.inner_steps, self.args.seed if self.args.data_seed is None else self.args.data_seed)  # type: ignore[arg-type]
+        return self.sampler
 
     @property
     def rollouts(self) -> int:
@@ -150,8 +149,6 @@ class MagneticPreferenceTrainer(Trainer):
         """What the completions of each prompt depend on: its place among all processes' prompts of this rollout."""
         first = (slot * self.args.world_size + self.args.process_index) * count
         return [(self.args.seed, self.rollouts, first + index) for index in range(count)]
-
-    # --- a training step -------------------------------------------------------------------------------------------------------------------
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Tensor:
         """Draw a rollout where one begins, and push its loss back through the policy."""
@@ -234,8 +231,6 @@ class MagneticPreferenceTrainer(Trainer):
             after += float(self._loss(log_probs, rollout))
         self._meter.add({"step/loss_before": before, "step/loss_after": after})
 
-    # --- what surrounds the steps ----------------------------------------------------------------------------------------------------------
-
     def train(self, resume_from_checkpoint: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Train; see `transformers.Trainer.train`. The preference model is asked first whether it is there."""
         if self.train_dataset is None:
@@ -303,25 +298,3 @@ class MagneticPreferenceTrainer(Trainer):
         """Write the model card: how the model was made, what the preflight said, and whom to cite."""
         if self.is_world_process_zero():
             write_model_card(self)
-
-
-class _AfterStep(TrainerCallback):
-    """Moves the magnet where a rollout has ended and it is time; and hands the sampler its epoch."""
-
-    def __init__(self, trainer: MagneticPreferenceTrainer):
-        self._trainer = trainer
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Every epoch has its own order of prompts."""
-        if self._trainer._sampler is not None:
-            self._trainer._sampler.set_epoch(int((state.epoch or 0) + 1e-6))
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Before the step is logged or saved."""
-        if state.global_step % self._trainer.args.inner_steps == 0:
-            self._trainer.end_rollout()
-
-
-def _as_they_are(rows: list[PromptTokens]) -> dict[str, Any]:
-    """A batch of prompts is a list of them."""
-    return {"rows": rows}
