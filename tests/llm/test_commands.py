@@ -14,6 +14,7 @@ import mmd_games as mg
 from mmd_games.cli import main
 from mmd_games.errors import InputError
 from mmd_games.llm.commands.run_file import function_from, read_run_file
+from mmd_games.llm.commands.tournament import tournament_of
 
 from .tiny import MOVES, RPS, tiny_llama, tiny_tokenizer
 
@@ -213,6 +214,14 @@ def test_evaluate_ranks_by_the_equilibrium(folder: Path, tmp_path: Path, capsys:
     assert result["nash"] == mg.nash(mg.PreferenceGame(result["win_rates"])).policy.tolist()
     assert result["ranking"][0] == names[int(np.argmax(result["nash"]))]
     assert mg.read_game(tmp_path / "wins.csv").payoff_matrix[0, 1] == pytest.approx(result["win_rates"][0][1] - 0.5, abs=1e-12)
+
+
+def test_a_tournament_says_how_many_of_its_pairs_are_even() -> None:
+    rates = np.array([[[0.5, 0.52, 0.9], [0.48, 0.5, 0.8], [0.1, 0.2, 0.5]], [[0.5, 0.46, 0.8], [0.54, 0.5, 0.8], [0.2, 0.2, 0.5]]])
+    result = tournament_of(["a", "b", "c"], rates, samples=4, failed=0.0)
+    # a against b: .49 with a standard error of .03; a against c: .85 and .05; b against c: .8 without error.
+    assert "at most 0.050, and 1 of 3 pairs are within two of it from even" in result.summary
+    assert [row["checkpoint"] for row in result.rows()][-1] == "c"
 
 
 def first_words(place: Path, prompt: str) -> np.ndarray:

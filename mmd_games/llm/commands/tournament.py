@@ -79,7 +79,11 @@ class Tournament:
     def summary(self) -> str:
         """How far the numbers carry."""
         error = float(np.nanmax(self.standard_errors)) if np.any(np.isfinite(self.standard_errors)) else None
-        sure = "with one prompt their error is not known" if error is None else f"their standard error over the prompts is at most {error:.3f}"
+        sure = "with one prompt their error is not known"
+        if error is not None:
+            pairs = np.triu_indices(len(self.names), 1)
+            even = int(np.count_nonzero(np.abs(self.game.payoff_matrix)[pairs] <= 2 * self.standard_errors[pairs]))
+            sure = f"their standard error over the prompts is at most {error:.3f}, and {even} of {len(pairs[0])} pairs are within two of it from even"
         lost = f"; {self.failed:.1%} of the judgements failed and were left out" if self.failed else ""
         return f"Gap alone: what the best of these checkpoints wins against it, twice, beyond a half. Win rates are means; {sure}{lost}."
 
@@ -153,7 +157,7 @@ def play(checkpoints: list[str], run: RunFile, *, samples: int, seed: int) -> To
     with np.errstate(invalid="ignore"):
         known = ~np.isnan(blocks)
         by_prompt = np.where(known, blocks, 0.0).sum((2, 4)) / known.sum((2, 4))
-    return _tournament(checkpoints, by_prompt, samples, float(np.isnan(judged).mean()))
+    return tournament_of(checkpoints, by_prompt, samples, float(np.isnan(judged).mean()))
 
 
 def _completions(model: Any, tokenizer: Any, prompts: Any, args: Any, samples: int, key: tuple[int, ...]) -> list[list[str]]:
@@ -166,7 +170,7 @@ def _completions(model: Any, tokenizer: Any, prompts: Any, args: Any, samples: i
     return [[tokenizer.decode(tokens, skip_special_tokens=True) for tokens in group] for group in groups]
 
 
-def _tournament(checkpoints: list[str], by_prompt: np.ndarray, samples: int, failed: float) -> Tournament:
+def tournament_of(checkpoints: list[str], by_prompt: np.ndarray, samples: int, failed: float) -> Tournament:
     """Means over the prompts, and their game."""
     judged = np.count_nonzero(~np.isnan(by_prompt), axis=0)
     if np.any(judged == 0):
