@@ -7,16 +7,16 @@ too large, too few inner steps for a learning rate, the budget too small. `kind`
 The games are those of some thirty of the catalogue in which a magnet matters: on the table, with exact updates, multiplicative weights end above a gap of .3 in 250 rollouts from every start, and sound
 settings at about .08 or below.
 
-The criterion, fixed as well: a run *reaches* its target where the exact gap, the mean over prompts, over the last fifth of the rollouts and over two seeds, is at most `target_gap`. Otherwise it
+The criterion, fixed as well: a run *reaches* its target where the exact gap, the mean over prompts, over the last fifth of the rollouts and over three seeds, is at most `target_gap`. Otherwise it
 *diverges* where that gap is not below the start's, or where one completion has 95% of the late policy in one of the runs, and else it *fails* (every equilibrium here mixes). The preflight
 agrees where it confirms a run that reaches, or refutes one that does not. An inconclusive answer counts as agreement only where the run's gap is within a factor 1.25 of the target.
-The preflight sees a model of another seed than those of the runs are trained with: the same start, other weights; and probes it for at most a tenth of the rollouts.
+The preflight is shown the model that is then trained, and probes it for at most a tenth of the rollouts, on completions of its own; the runs draw others.
 
     python benchmarks/llm/preflight_grid.py [GRID.json] [--jobs N] > benchmarks/results/preflight_grid.txt
 
-It exits with 1 where fewer than 36 of 40 agree, or one that diverges was confirmed. About fifteen minutes on one core that is idle. ``--make SEED`` prints a new grid; the one that is kept is that of seed 2027.
-Grids of seeds 1 and 3 were used to choose the ranges and the preflight's own constants; one of seed 2026 was given up after 20 configurations, 18 of which agreed, because its budgets were too small for nearly
-all of its sound settings, so that a preflight that refutes everything would have done as well.
+It exits with 1 where fewer than 36 of 40 agree, or one that diverges was confirmed. Some ten minutes on one core that is idle. ``--make SEED`` prints a new grid; the one that is kept is that of seed 2030.
+Grids of seeds 1, 3, 2026, 2027, 2028, 2029 and 4001 were used to choose the ranges and the preflight's own constants: with those of the time, and fractions of updates in place of tangents, 34 of the 40 of seed 2027 agreed,
+35 of 2028 and 34 of 2029; with tangents 36 of 4001. None that diverges was ever confirmed.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ from mmd_games.llm.preflight import RunSettings, preflight
 from mmd_games.verification import Verdict
 
 GRID = Path(__file__).with_name("preflight_grid.json")
-SEEDS = (1, 2)
-PROBED = 0
+SEEDS = (1, 2, 3)
+MODEL = 0
 BAND = 1.25
 ASKED = 0.9
 ONE_PROMPT = (
@@ -176,9 +176,9 @@ def foretell_and_run(configuration: dict[str, Any]) -> Row:
     """The preflight first, which knows nothing of the runs; then the runs."""
     torch.set_num_threads(1)
     settings, begun = RunSettings.from_config(configuration["settings"]), time.perf_counter()
-    report = preflight(settings, model=student(configuration["games"], configuration["start"], PROBED).subject(), advice=False, suite=())
+    report = preflight(settings, model=student(configuration["games"], configuration["start"], MODEL).subject(), advice=False, suite=())
     told = time.perf_counter()
-    pupils = [student(configuration["games"], configuration["start"], seed) for seed in SEEDS]
+    pupils = [student(configuration["games"], configuration["start"], MODEL) for _ in SEEDS]
     found = truth(pupils[0].games, [train(pupil, settings, seed) for pupil, seed in zip(pupils, SEEDS, strict=True)], settings.target_gap)
     own = report.forecasts[0]
     seconds = told - begun, time.perf_counter() - told

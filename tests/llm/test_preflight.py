@@ -14,6 +14,7 @@ import mmd_games as mg
 from mmd_games.errors import InputError
 from mmd_games.llm.preflight import Outlook, PreflightReport, RunSettings, preflight
 from mmd_games.llm.preflight.front import SUITE
+from mmd_games.llm.preflight.play import Fitting
 from mmd_games.verification import Question, Verdict
 
 RPS = mg.games.rock_paper_scissors(wins=(0.9, 0.8, 0.9))
@@ -64,22 +65,19 @@ def test_what_meets_the_target_on_its_way_out_is_not_confirmed() -> None:
     from mmd_games.llm.preflight.forecast import forecast
 
     settings = replace(SOUND, step_size=0.3, magnet_strength=0.3, refresh_every=5, max_rollouts=60, group_size=4000)
-    made = forecast(Table.of(RPS, near), settings, 1.0)
+    made = forecast(Table.of(RPS, near), settings, Fitting(1.0))
     assert made.play.mean < settings.target_gap and made.outlook is Outlook.PASSING and made.verdict is Verdict.INCONCLUSIVE
 
 
-def test_a_measured_fraction_may_be_off() -> None:
+def test_steps_that_do_not_follow_are_no_small_fraction_of_the_update() -> None:
     from mmd_games.llm.preflight import Table
     from mmd_games.llm.preflight.forecast import forecast
 
     table, settings = Table.of(RPS), replace(SOUND, max_rollouts=250)
-    known, measured = forecast(table, settings, 0.55), forecast(table, settings, 0.55, detour=0.1)
-    assert known.outlook is Outlook.REACHES
-    assert measured.outlook is Outlook.CLOSE and measured.verdict is Verdict.INCONCLUSIVE
-    assert measured.doubted[0].mean > settings.target_gap > measured.doubted[1].mean
-    # Steps that move much, and nowhere near the update, are no small fraction of it.
-    assert forecast(table, settings, 0.01, detour=3.0).outlook is Outlook.DETACHED
-    assert forecast(table, settings, -0.2, detour=0.1).outlook is Outlook.DETACHED
+    assert forecast(table, settings, Fitting(0.55, detour=0.1)).outlook is Outlook.REACHES
+    # Much is moved, and nowhere near the update.
+    assert forecast(table, settings, Fitting(0.01, detour=3.0)).outlook is Outlook.DETACHED
+    assert forecast(table, settings, Fitting(-0.2, detour=0.1)).outlook is Outlook.DETACHED
 
 
 def test_a_gap_next_to_the_target_is_left_open(sound: PreflightReport) -> None:

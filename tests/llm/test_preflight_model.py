@@ -15,7 +15,7 @@ from torch import nn
 import mmd_games as mg
 from mmd_games.errors import InputError
 from mmd_games.llm.preflight import RunSettings, Subject, preflight, probe
-from mmd_games.llm.preflight.probe import restored, rollouts_of, table_after
+from mmd_games.llm.preflight.probing import restored, rollouts_of, table_after
 from mmd_games.verification import Verdict
 
 from .tiny import MOVES, RPS, tiny_llama, tiny_tokenizer

@@ -14,7 +14,7 @@ import mmd_games as mg
 from mmd_games.arrays import log_normalise
 from mmd_games.llm.objective import magnetic_loss
 from mmd_games.llm.preflight.noise import payoff_noise
-from mmd_games.llm.preflight.play import draw_groups, fitted, late_gap, play, vote_shares
+from mmd_games.llm.preflight.play import Fitting, draw_groups, fitted, late_gap, play, vote_shares
 from mmd_games.llm.preflight.settings import RunSettings
 
 RPS = mg.games.rock_paper_scissors(wins=(0.9, 0.8, 0.9))
@@ -59,7 +59,7 @@ def test_a_fraction_of_the_fit_is_that_part_of_the_way() -> None:
 def test_large_groups_play_the_tabular_method(changes: dict[str, int]) -> None:
     settings = replace(SETTINGS, group_size=4_000_000, judge_votes=0, **changes)
     exact = mg.solve(RPS, settings.algorithm(), steps=40, start=np.exp(START[0]), record=mg.Record(gaps=1000))
-    played = play(RPS.preference[None], START, settings, fraction=1.0, seeds=3)
+    played = play(RPS.preference[None], START, settings, fitting=Fitting(1.0), seeds=3)
     # Payoffs are off by √(S C Sᵀ/K) ≤ .4/√K, 40 of them with η = .8 add up to √40·.8·.4/√K = 1e-3 in logits, by which a gap changes no more than 2L times; five of these.
     np.testing.assert_allclose(played.gaps, np.broadcast_to(exact.gaps, played.gaps.shape), rtol=0, atol=5 * 0.8 * 1e-3)
 
@@ -70,7 +70,7 @@ def test_half_of_each_update_is_the_tabular_method_at_its_step_size() -> None:
     settings = replace(SETTINGS, group_size=4_000_000, judge_votes=0)
     step = equivalent_step(settings.step_size, settings.magnet_strength, 0.5)
     exact = mg.solve(RPS, settings.algorithm(step), steps=40, start=np.exp(START[0]), record=mg.Record(gaps=1000))
-    played = play(RPS.preference[None], START, settings, fraction=0.5, seeds=3)
+    played = play(RPS.preference[None], START, settings, fitting=Fitting(0.5), seeds=3)
     np.testing.assert_allclose(played.gaps, np.broadcast_to(exact.gaps, played.gaps.shape), rtol=0, atol=5 * 0.8 * 1e-3)  # as above
 
 
@@ -89,7 +89,13 @@ def test_counts_and_shares_have_the_noise_of_single_votes(votes: int) -> None:
 
 def test_a_judge_that_flips_answers_moves_payoffs_towards_a_half() -> None:
     plain, flipped = (
-        play(RPS.preference[None], START, replace(SETTINGS, group_size=4_000_000, judge_votes=0, step_size=step, judge_flips=flips), fraction=1.0, seeds=2)
+        play(
+            RPS.preference[None],
+            START,
+            replace(SETTINGS, group_size=4_000_000, judge_votes=0, step_size=step, judge_flips=flips),
+            fitting=Fitting(1.0),
+            seeds=2,
+        )
         for step, flips in ((0.4, 0.0), (0.8, 0.25))
     )
     # S/2 at step η is S at step η/2, but for the pull, which doubles: compare one step, where the magnet still is the policy.
@@ -100,7 +106,7 @@ def test_a_judge_that_flips_answers_moves_payoffs_towards_a_half() -> None:
 
 def test_small_groups_lose_completions() -> None:
     settings = replace(SETTINGS, group_size=3, max_rollouts=400)
-    small, large = (play(RPS.preference[None], START, replace(settings, group_size=size), fraction=1.0) for size in (3, 64))
+    small, large = (play(RPS.preference[None], START, replace(settings, group_size=size), fitting=Fitting(1.0)) for size in (3, 64))
     assert small.absent > 0.3 > 0.01 > large.absent
     assert small.mean > 3 * large.mean
 
@@ -109,8 +115,8 @@ def test_prompts_are_played_side_by_side() -> None:
     other = mg.games.rock_paper_scissors(wins=(0.7, 0.9, 0.8))
     both = np.stack([RPS.preference, other.preference])
     settings = replace(SETTINGS, group_size=4_000_000, judge_votes=0)
-    together = play(both, np.concatenate([START, START[:, ::-1]]), settings, fraction=1.0, seeds=2)
-    apart = [play(both[[index]], START[:, :: 1 - 2 * index], settings, fraction=1.0, seeds=2) for index in range(2)]
+    together = play(both, np.concatenate([START, START[:, ::-1]]), settings, fitting=Fitting(1.0), seeds=2)
+    apart = [play(both[[index]], START[:, :: 1 - 2 * index], settings, fitting=Fitting(1.0), seeds=2) for index in range(2)]
     np.testing.assert_allclose(together.gaps, (apart[0].gaps + apart[1].gaps) / 2, rtol=0, atol=8e-3)  # twice the error above
 
 
@@ -118,7 +124,7 @@ def test_what_was_made_before_counts_for_refreshes_and_budget() -> None:
     settings = replace(SETTINGS, group_size=4_000_000, judge_votes=0, refresh_every=10)
     whole = mg.solve(RPS, settings.algorithm(), steps=40, start=np.exp(START[0]), record=mg.Record(gaps=1000, policies=1000))
     state = whole.log_policies[[14]], whole.log_policies[[10]]
-    later = play(RPS.preference[None], state[0], settings, fraction=1.0, log_magnet=state[1], first=14, seeds=2)
+    later = play(RPS.preference[None], state[0], settings, fitting=Fitting(1.0), log_magnet=state[1], first=14, seeds=2)
     assert later.gaps.shape == (2, 27)
     np.testing.assert_allclose(later.gaps, np.broadcast_to(whole.gaps[14:], later.gaps.shape), rtol=0, atol=4e-3)
 
@@ -129,7 +135,7 @@ def test_late_gaps_are_of_the_last_fifth() -> None:
 
 
 def test_a_target_is_reached_where_the_gap_stays_below() -> None:
-    run = play(RPS.preference[None], START, replace(SETTINGS, group_size=4_000_000, judge_votes=0, max_rollouts=400), fraction=1.0, seeds=2)
+    run = play(RPS.preference[None], START, replace(SETTINGS, group_size=4_000_000, judge_votes=0, max_rollouts=400), fitting=Fitting(1.0), seeds=2)
     reached = run.reached(0.02)
     assert reached is not None
     width = len(run.gaps[0]) // 10

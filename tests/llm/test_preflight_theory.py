@@ -15,7 +15,7 @@ from mmd_games.arrays import log_normalise
 from mmd_games.llm.objective import group_payoffs
 from mmd_games.llm.preflight.fraction import equivalent_step, fraction_after, fraction_per_step
 from mmd_games.llm.preflight.noise import payoff_noise, predicted_floor
-from mmd_games.llm.preflight.play import play
+from mmd_games.llm.preflight.play import Fitting, play
 from mmd_games.llm.preflight.settings import RunSettings
 from mmd_games.updates import proximal_logits
 from mmd_games.verification import predict_rate
@@ -116,7 +116,7 @@ def test_the_predicted_floor_is_where_play_comes_to_rest(spec: str, changes: dic
     assert isinstance(game, mg.PreferenceGame)
     floor = predicted_floor(game, equilibrium.policy, equilibrium.slack, settings, fraction)
     start = np.log((equilibrium.policy + 0.01 / game.actions) / 1.01)[None]
-    played = play(game.preference[None], start, settings, fraction=fraction, seeds=16)
+    played = play(game.preference[None], start, settings, fitting=Fitting(fraction), seeds=16)
     assert 0.003 < floor < 0.1
     assert played.mean == pytest.approx(floor, rel=0.25)  # the error that the theory states of itself
 

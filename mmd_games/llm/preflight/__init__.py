@@ -3,8 +3,8 @@
 from mmd_games.llm.preflight.forecast import Forecast as Forecast
 from mmd_games.llm.preflight.forecast import Table as Table
 from mmd_games.llm.preflight.front import preflight as preflight
-from mmd_games.llm.preflight.probe import Probe as Probe
-from mmd_games.llm.preflight.probe import probe as probe
+from mmd_games.llm.preflight.probing import Probe as Probe
+from mmd_games.llm.preflight.probing import probe as probe
 from mmd_games.llm.preflight.report import PreflightReport as PreflightReport
 from mmd_games.llm.preflight.settings import RunSettings as RunSettings
 from mmd_games.llm.preflight.subject import Subject as Subject

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmd_games.llm.preflight.forecast import Forecast, Table, forecast
 from mmd_games.llm.preflight.fraction import fraction_after, fraction_per_step
-from mmd_games.llm.preflight.play import play
+from mmd_games.llm.preflight.play import Fitting, play
 from mmd_games.llm.preflight.settings import RunSettings
 from mmd_games.verification import Verdict
 
@@ -54,8 +54,8 @@ class Change:
         return {"values": self.values, "late": self.late, "sentence": self.sentence}
 
 
-Measure = Callable[[RunSettings], tuple[Sequence[Table], float, float | None]]
-"""From settings to tables, the fraction of an update that is realised, and what is moved beside it: measured anew where learning rate or inner steps differ."""
+Measure = Callable[[RunSettings], tuple[Sequence[Table], Fitting]]
+"""From settings to tables and what gradient steps make of an update: measured anew where learning rate or inner steps differ."""
 
 
 def advise(made: Sequence[Forecast], measure: Measure) -> tuple[Change, ...]:
@@ -76,11 +76,11 @@ def advise(made: Sequence[Forecast], measure: Measure) -> tuple[Change, ...]:
         if rank is not None and depth > rank:
             break
         changed = replace(settings, **values)
-        tables, fraction, detour = measure(changed)
+        tables, fitting = measure(changed)
         order = sorted(tables, key=lambda table: names.index(table.name))
-        if not all(_played(table, changed, fraction) <= settings.target_gap for table in order):
+        if not all(_played(table, changed, fitting) <= settings.target_gap for table in order):
             continue
-        again = [forecast(table, changed, fraction, detour=detour) for table in order]
+        again = [forecast(table, changed, fitting) for table in order]
         if all(each.verdict is Verdict.CONFIRMED for each in again):
             rank = depth
             found.append(Change(values, max(each.play.mean for each in again)))
@@ -89,9 +89,9 @@ def advise(made: Sequence[Forecast], measure: Measure) -> tuple[Change, ...]:
     return tuple(found)
 
 
-def _played(table: Table, settings: RunSettings, fraction: float) -> float:
+def _played(table: Table, settings: RunSettings, fitting: Fitting) -> float:
     """The late gap, from few seeds."""
-    return play(table.preference, table.log_policy, settings, fraction=fraction, log_magnet=table.log_magnet, first=table.first, seeds=FEW).mean
+    return play(table.preference, table.log_policy, settings, fitting=fitting, log_magnet=table.log_magnet, first=table.first, seeds=FEW).mean
 
 
 def _candidates(settings: RunSettings, made: Sequence[Forecast]) -> Iterator[tuple[int, dict[str, Any]]]:

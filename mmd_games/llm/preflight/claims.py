@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from mmd_games.digits import number
-from mmd_games.llm.preflight.forecast import DOUBT, OFTEN_ABSENT, Forecast
+from mmd_games.llm.preflight.forecast import OFTEN_ABSENT, Forecast
 from mmd_games.llm.preflight.fraction import equivalent_step
-from mmd_games.llm.preflight.probe import Probe
+from mmd_games.llm.preflight.probing import Probe
 from mmd_games.llm.preflight.words import Outlook
 from mmd_games.verification import Claim, Question, Verdict
 
@@ -43,9 +43,8 @@ def claim_of_fit(found: Probe, made: Forecast) -> Claim:
 
 def _reaches(made: Forecast) -> Claim:
     """The play itself, which decides."""
-    said = f"{made.play.gaps.shape[0]} plays from a gap of {made.play.start:.3g}, {made.fraction:.3g} of each update realised"
-    if made.doubted:
-        said += f"; {DOUBT:g} times less or more of it: {made.doubted[0].mean:.3g} and {made.doubted[1].mean:.3g}"
+    how = f"{made.fraction:.3g} of each update realised" if made.fitting.tangent is None else "the model's tangent learning by the run's own optimizer"
+    said = f"{made.play.gaps.shape[0]} plays from a gap of {made.play.start:.3g}, {how}"
     return Claim(
         "reaches",
         f"Played on the table, the gap of the last fifth of {made.settings.max_rollouts:,} rollouts is at most {made.settings.target_gap:g}",

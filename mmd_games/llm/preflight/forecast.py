@@ -13,7 +13,7 @@ from mmd_games.errors import InputError
 from mmd_games.games.preference import PreferenceGame
 from mmd_games.llm.preflight.fraction import equivalent_step
 from mmd_games.llm.preflight.noise import judged, predicted_floor
-from mmd_games.llm.preflight.play import SEEDS, Play, play
+from mmd_games.llm.preflight.play import SEEDS, Fitting, Play, play
 from mmd_games.llm.preflight.settings import RunSettings
 from mmd_games.llm.preflight.words import Outlook
 from mmd_games.verification import RatePrediction, Verdict, predict_rate
@@ -22,8 +22,6 @@ MARGIN = 0.1
 """A played gap within this part of the target, or whose 95% interval contains it, is too close to call."""
 OFTEN_ABSENT = 0.2
 """A group that misses the equilibrium's completions more often than this is too small."""
-DOUBT = 1.5
-"""A measured fraction holds for the probe: further on it may be this factor smaller or larger, and what is confirmed must stand with either."""
 FOLLOWS = 0.05
 """Gradient steps of which less than this fraction of an update comes, while they move more than the update's length, follow something else."""
 
@@ -77,8 +75,8 @@ class Forecast:
     ----------
     table : Table
     settings : RunSettings
-    fraction : float
-        f, of each update.
+    fitting : Fitting
+        What gradient steps make of each update.
     equilibria : tuple of NashEquilibrium
         A prompt each, as are the predictions.
     predictions : tuple of RatePrediction
@@ -90,27 +88,29 @@ class Forecast:
     play : Play
     whole : Play or None
         The same with all of each update realised, where the fraction is below one.
-    doubted : tuple of Play
-        The same with a fraction that is a factor `DOUBT` smaller, and larger, where it was measured.
     outlook : Outlook
     """
 
     table: Table
     settings: RunSettings
-    fraction: float
+    fitting: Fitting
     equilibria: tuple[NashEquilibrium, ...]
     predictions: tuple[RatePrediction, ...]
     floor: float
     plateau: float | None
     play: Play
     whole: Play | None
-    doubted: tuple[Play, ...]
     outlook: Outlook
 
     @property
     def verdict(self) -> Verdict:
         """Confirmed, refuted or inconclusive."""
         return self.outlook.verdict
+
+    @property
+    def fraction(self) -> float:
+        """f, of each update."""
+        return self.fitting.fraction
 
     @property
     def slowest(self) -> RatePrediction | None:
@@ -144,23 +144,21 @@ class Forecast:
         }
 
 
-def forecast(table: Table, settings: RunSettings, fraction: float, *, detour: float | None = None, seeds: int = SEEDS) -> Forecast:
+def forecast(table: Table, settings: RunSettings, fitting: Fitting, *, seeds: int = SEEDS) -> Forecast:
     """Predict and play a run on a table.
 
     Parameters
     ----------
     table : Table
     settings : RunSettings
-    fraction : float
-        f, of each update, as measured or assumed.
-    detour : float, optional
-        Where the fraction was measured: length of what gradient steps moved beside the update, relative to the update.
+    fitting : Fitting
+        What gradient steps make of each update, as measured or assumed.
     seeds : int
     """
-    equilibria = tuple(nash(game) for game in table.games)
+    fraction, equilibria = fitting.fraction, tuple(nash(game) for game in table.games)
     preference = table.preference
     played = np.stack([equilibrium.policy > 0 for equilibrium in equilibria])
-    run = play(preference, table.log_policy, settings, fraction=fraction, log_magnet=table.log_magnet, first=table.first, seeds=seeds, played=played)
+    run = play(preference, table.log_policy, settings, fitting=fitting, log_magnet=table.log_magnet, first=table.first, seeds=seeds, played=played)
     told = [PreferenceGame(judged(each, settings), name=game.name) for each, game in zip(preference, table.games, strict=True)]
     step = equivalent_step(settings.step_size, settings.magnet_strength, fraction)
     fixed = settings.magnet_strength > 0 and settings.refresh_every == 0
@@ -174,16 +172,12 @@ def forecast(table: Table, settings: RunSettings, fraction: float, *, detour: fl
     )
     refuted = run.mean > settings.target_gap
     whole = (
-        play(preference, table.log_policy, settings, fraction=1.0, log_magnet=table.log_magnet, first=table.first, seeds=seeds)
+        play(preference, table.log_policy, settings, fitting=Fitting(1.0), log_magnet=table.log_magnet, first=table.first, seeds=seeds)
         if refuted and fraction < 1
         else None
     )
-    others = () if detour is None or refuted else (fraction / DOUBT, fraction * DOUBT)
-    doubted = tuple(
-        play(preference, table.log_policy, settings, fraction=other, log_magnet=table.log_magnet, first=table.first, seeds=seeds // 2) for other in others
-    )
-    made = Forecast(table, settings, fraction, equilibria, predictions, float(floor), plateau, run, whole, doubted, Outlook.CLOSE)
-    return Forecast(**{**vars(made), "outlook": _outlook(made, detour or 0.0)})
+    made = Forecast(table, settings, fitting, equilibria, predictions, float(floor), plateau, run, whole, Outlook.CLOSE)
+    return Forecast(**{**vars(made), "outlook": _outlook(made)})
 
 
 def _floor(preference: np.ndarray, equilibrium: NashEquilibrium, settings: RunSettings, fraction: float) -> float:
@@ -197,15 +191,15 @@ def _plateau(game: PreferenceGame, preference: np.ndarray, settings: RunSettings
     return float(2 * np.max((preference - 0.5) @ found.policy))
 
 
-def _outlook(made: Forecast, detour: float) -> Outlook:
+def _outlook(made: Forecast) -> Outlook:
     """The verdict by the play, and where it is refuted by theory's reason for it."""
     settings, target = made.settings, made.settings.target_gap
     low, high = made.play.interval
-    detached = made.fraction <= 0 or (made.fraction < FOLLOWS and detour > 1)
+    detached = made.fraction <= 0 or (made.fraction < FOLLOWS and made.fitting.detour > 1)
     if max(high, made.play.mean * (1 + MARGIN)) <= target and not detached:
-        if any(other.mean > target for other in made.doubted):
-            return Outlook.CLOSE
-        return Outlook.PASSING if made.slowest is not None and made.slowest.kind == "diverges" else Outlook.REACHES
+        # Theory speaks of exact steps. A tangent makes others, and its own play is nearer to what they do.
+        passing = made.fitting.tangent is None and made.slowest is not None and made.slowest.kind == "diverges"
+        return Outlook.PASSING if passing else Outlook.REACHES
     if detached:
         return Outlook.DETACHED
     if min(low, made.play.mean * (1 - MARGIN)) <= target:

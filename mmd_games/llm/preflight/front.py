@@ -10,7 +10,8 @@ from mmd_games.games import from_spec
 from mmd_games.games.preference import PreferenceGame
 from mmd_games.llm.preflight.advice import Measure, advise, assumed_fraction
 from mmd_games.llm.preflight.forecast import Table, forecast
-from mmd_games.llm.preflight.probe import probe, table_after
+from mmd_games.llm.preflight.play import Fitting
+from mmd_games.llm.preflight.probing import probe, table_after
 from mmd_games.llm.preflight.report import PreflightReport
 from mmd_games.llm.preflight.settings import RunSettings
 from mmd_games.llm.preflight.subject import Subject
@@ -30,7 +31,7 @@ def preflight(
 ) -> PreflightReport:
     """Play a training run's settings on matrix games before a GPU-hour is spent: will it converge, how fast, and to which noise floor?
 
-    With a model the game among its own completions decides, played with what its gradient steps were measured to realise; with a game, that one. With neither the
+    With a model the game among its own completions decides, played by its tangent; with a game, that one. With neither the
     suite decides: confirmed where all of its games come to the target, refuted where none does.
 
     Parameters
@@ -73,10 +74,10 @@ def preflight(
         return _of_model(settings, model, advice, suite)
     games = [game] if isinstance(game, PreferenceGame) else [from_spec(spec) for spec in suite] if game is None else list(game)
     tables = [Table.of(each) for each in games]  # type: ignore[arg-type]
-    made = tuple(forecast(table, settings, settings.realised_fraction) for table in tables)
+    made = tuple(forecast(table, settings, Fitting(settings.realised_fraction)) for table in tables)
 
-    def measure(changed: RunSettings) -> tuple[Sequence[Table], float, float | None]:
-        return tables, assumed_fraction(changed, settings), None
+    def measure(changed: RunSettings) -> tuple[Sequence[Table], Fitting]:
+        return tables, Fitting(assumed_fraction(changed, settings))
 
     report = PreflightReport(settings, made, own=len(made) == 1)
     return replace(report, advice=advise(report.deciding, measure)) if advice and report.verdict is not Verdict.CONFIRMED else report
@@ -86,23 +87,23 @@ def _of_model(settings: RunSettings, model: Subject, advice: bool, suite: Sequen
     """The model's own game first, which decides; then the suite, at the same fraction."""
     found = probe(model, settings)
     own = table_after(model, found)
-    measure = _measuring(settings, model, (own, found.fraction, found.detour))
-    decides = forecast(own, settings, found.fraction, detour=found.detour)
-    others = [forecast(Table.of(from_spec(spec)), settings, found.fraction) for spec in suite]  # type: ignore[arg-type]
+    measure = _measuring(settings, model, (own, found.fitting))
+    decides = forecast(own, settings, found.fitting)
+    others = [forecast(Table.of(from_spec(spec)), settings, Fitting(found.fraction)) for spec in suite]  # type: ignore[arg-type]
     report = PreflightReport(settings, (decides, *others), own=True, probe=found)
     return replace(report, advice=advise(report.deciding, measure)) if advice and report.verdict is not Verdict.CONFIRMED else report
 
 
-def _measuring(given: RunSettings, model: Subject, known: tuple[Table, float, float]) -> Measure:
+def _measuring(given: RunSettings, model: Subject, known: tuple[Table, Fitting]) -> Measure:
     """What the gradient steps realise with other settings: the model is tried anew where the learning rate or the inner steps differ."""
     probed = {(given.learning_rate, given.inner_steps): known}
 
-    def measure(changed: RunSettings) -> tuple[Sequence[Table], float, float | None]:
+    def measure(changed: RunSettings) -> tuple[Sequence[Table], Fitting]:
         key = (changed.learning_rate, changed.inner_steps)
         if key not in probed:
             found = probe(model, changed)
-            probed[key] = (table_after(model, found), found.fraction, found.detour)
-        table, fraction, detour = probed[key]
-        return [table], fraction, detour
+            probed[key] = (table_after(model, found), found.fitting)
+        table, fitting = probed[key]
+        return [table], fitting
 
     return measure

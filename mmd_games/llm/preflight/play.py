@@ -1,9 +1,9 @@
 """A training run on tables: groups are drawn, judged and fitted as the trainer does it, for many seeds at once.
 
-The policy is a table of log-probabilities, and the loss sees a group only through how often each completion is in it and the mean payoff of its copies; so counts
-and shares of votes are drawn in place of completions and single votes, which is the same in distribution. The fit is not made by gradient steps but is what
-they come to: the completions of the group move a fraction of the way to their targets, their mean logit stays (gradients of a variance sum to zero over the group), and
-the logits of all others stay, too.
+The loss sees a group only through how often each completion is in it and the mean payoff of its copies; so counts and shares of votes are drawn in place of completions and
+single votes, which is the same in distribution. Where a model was probed its tangent learns, by the trainer's own optimizer (see `tangent`). Otherwise the policy is a table of
+log-probabilities, and the fit is what gradient steps come to: the completions of the group move a fraction of the way to their targets, their mean logit stays (gradients of a
+variance sum to zero over the group), and the logits of all others stay, too.
 """
 
 from __future__ import annotations
@@ -15,12 +15,50 @@ import numpy as np
 from mmd_games.arrays import log_normalise
 from mmd_games.llm.preflight.noise import judged
 from mmd_games.llm.preflight.settings import RunSettings
+from mmd_games.llm.preflight.tangent import Tangent, TangentLearner
 from mmd_games.updates import proximal_logits
 
 LATE = 0.2
 """The last part of a run, whose mean gap is its result."""
 SEEDS = 24
 """Plays of one table; the standard error of a late gap is then about a tenth of it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """What gradient steps make of an update.
+
+    Attributes
+    ----------
+    fraction : float
+        f, the part of each that is realised.
+    detour : float
+        Length of what moves beside it, relative to it.
+    tangent : Tangent, optional
+        Of the model, where one was probed: it is played then, and the fraction is what theory is told.
+    """
+
+    fraction: float
+    detour: float = 0.0
+    tangent: Tangent | None = None
+
+    def learner(self, settings: RunSettings, first: int) -> TangentLearner | FractionLearner:
+        """One for some plays, after `first` rollouts."""
+        return FractionLearner(self.fraction) if self.tangent is None else self.tangent.learner(settings, first)
+
+
+@dataclass(frozen=True)
+class FractionLearner:
+    """Tables that go a fraction of the way."""
+
+    fraction: float
+
+    def fitted(self, log_policy: np.ndarray, target: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """The policies after a rollout: see :func:`fitted`."""
+        return fitted(log_policy, target, counts, self.fraction)
+
+    def refreshed(self) -> None:
+        """A table has no optimizer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +117,7 @@ def play(
     start: np.ndarray,
     settings: RunSettings,
     *,
-    fraction: float,
+    fitting: Fitting,
     log_magnet: np.ndarray | None = None,
     first: int = 0,
     seeds: int = SEEDS,
@@ -94,8 +132,8 @@ def play(
     start : array (B, n)
         Log-policy that play starts from.
     settings : RunSettings
-    fraction : float
-        f, which part of each update is realised.
+    fitting : Fitting
+        What gradient steps make of each update.
     log_magnet : array (B, n), optional
         Default the start.
     first : int
@@ -113,15 +151,16 @@ def play(
     told, size, n = judged(preference, settings), settings.group_size, preference.shape[-1]
     policy = log_normalise(np.broadcast_to(start, (seeds, *start.shape)), (n,))
     magnet = policy if log_magnet is None else log_normalise(np.broadcast_to(log_magnet, policy.shape), (n,))
-    gaps, absences = [_gap(preference, policy)], []
+    gaps, absences, learner = [_gap(preference, policy)], [], fitting.learner(settings, first)
     for rollout in range(first, settings.max_rollouts):
         counts = draw_groups(generator, policy, size)
         payoff = (vote_shares(generator, told, counts, settings.judge_votes) @ counts[..., None])[..., 0] / size
-        policy = fitted(policy, proximal_logits(payoff, policy, magnet, settings.step_size, settings.magnet_strength), counts, fraction)
+        policy = learner.fitted(policy, proximal_logits(payoff, policy, magnet, settings.step_size, settings.magnet_strength), counts)
         gaps.append(_gap(preference, policy))
         absences.append(float(np.mean(counts == 0 if played is None else counts[:, played] == 0)))
         if settings.refresh_every and (rollout + 1) % settings.refresh_every == 0:
             magnet = policy
+            learner.refreshed()
     last = max(1, round(LATE * len(absences)))
     return Play(np.stack(gaps, axis=1), float(np.mean(absences[-last:])) if absences else 0.0)
 

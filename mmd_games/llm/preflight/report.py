@@ -15,7 +15,7 @@ from mmd_games import plots
 from mmd_games.llm.preflight.advice import Change
 from mmd_games.llm.preflight.claims import claim_of_fit, claims_of
 from mmd_games.llm.preflight.forecast import Forecast
-from mmd_games.llm.preflight.probe import Probe
+from mmd_games.llm.preflight.probing import Probe
 from mmd_games.llm.preflight.settings import RunSettings
 from mmd_games.llm.preflight.words import Outlook, wrapped
 from mmd_games.plots import style

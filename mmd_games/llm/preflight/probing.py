@@ -6,8 +6,9 @@ log-probabilities of the group's completions is compared with what the step aske
 * the *fraction* :math:`f = \sum \langle \Delta, d\rangle / \sum \langle d, d\rangle`, which :mod:`~mmd_games.llm.preflight.fraction` turns into a step size;
 * the *detour* :math:`\sqrt{\sum \langle\Delta, \Delta\rangle / \sum\langle d, d\rangle - f^2}`, what moved beside the update, relative to it.
 
-Adam moves every weight by about the learning rate whatever the size of the gradient, so both depend on where in the run they are measured; the later half of the probe counts. Copies
-of one completion in a group are one: what they are told apart by is the judge's noise, and no policy can realise that.
+Adam moves every weight by about the learning rate whatever the size of the gradient, so both depend on where in the run they are measured; the later half of the probe counts, and
+what the rest of the run is played with is the model's `tangent` at its end. Copies of one completion in a group are one: what they are told apart by is the judge's noise, and no
+policy can realise that.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from mmd_games.llm.objective import group_variance
 from mmd_games.llm.policy.modules import evaluating
 from mmd_games.llm.preflight.forecast import Table
 from mmd_games.llm.preflight.noise import judged
-from mmd_games.llm.preflight.play import draw_groups, vote_shares
+from mmd_games.llm.preflight.play import Fitting, draw_groups, vote_shares
 from mmd_games.llm.preflight.settings import RunSettings
 from mmd_games.llm.preflight.subject import Subject
+from mmd_games.llm.preflight.tangent import Tangent, tangent_of
 from mmd_games.updates import proximal_logits
 
 PART = 0.1
@@ -53,6 +55,8 @@ class Probe:
         Of each rollout before its gradient steps and after.
     part : float
         Of the run's rollouts.
+    tangent : Tangent
+        At the end.
     """
 
     moments: np.ndarray
@@ -62,6 +66,7 @@ class Probe:
     gap: float
     losses: np.ndarray
     part: float
+    tangent: Tangent
 
     @property
     def rollouts(self) -> int:
@@ -79,6 +84,11 @@ class Probe:
         """Length of what moved beside the update, relative to it, over the later half."""
         _, asked, moved = self._late()
         return float(np.sqrt(max(moved / asked - self.fraction**2, 0.0))) if asked > 0 else 0.0
+
+    @property
+    def fitting(self) -> Fitting:
+        """For the play of what follows."""
+        return Fitting(self.fraction, self.detour, self.tangent)
 
     def _late(self) -> np.ndarray:
         return self.moments[len(self.moments) // 2 :].sum(0)
@@ -135,8 +145,9 @@ def probe(subject: Subject, settings: RunSettings) -> Probe:
                 magnet = policy
                 if settings.reset_optimizer_at_refresh:
                     optimizer.state.clear()
+        tangent = tangent_of(subject.log_probs(), weights, seed=settings.seed)
     start, end = (float(np.mean(subject.gaps(at))) for at in (subject.log_start, policy))
-    return Probe(np.array(moments), policy, magnet, start, end, np.array(losses), count / settings.max_rollouts)
+    return Probe(np.array(moments), policy, magnet, start, end, np.array(losses), count / settings.max_rollouts, tangent)
 
 
 def table_after(subject: Subject, found: Probe) -> Table:
