@@ -57,3 +57,8 @@ def geometric_mixture(log_policy: Array, log_magnet: Array, weight: Array) -> Ar
 def optimistic_payoff(payoff: Array, previous_payoff: Array) -> Array:
     r"""The payoff extrapolated one step ahead, :math:`2 q_t - q_{t-1}` (optimistic multiplicative weights; Daskalakis & Panageas, arXiv 1807.04252)."""
     return 2.0 * payoff - previous_payoff
+
+
+def decayed(setting: Array, steps: int, decay_time: float, power: float) -> Array:
+    r"""A setting after some steps, :math:`s\,(1 + t/h)^{-p}`: annealing (Sokota et al., arXiv 2206.05825) and the step sizes of Nash-MD."""
+    return setting * (1.0 + steps / decay_time) ** -power

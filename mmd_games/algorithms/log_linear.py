@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self
 
 from mmd_games.arrays import Array, Blocks, log_normalise, namespace
 from mmd_games.errors import InputError, require_whole
-from mmd_games.updates import geometric_mixture, optimistic_payoff, proximal_logits
+from mmd_games.updates import decayed, geometric_mixture, optimistic_payoff, proximal_logits
 
 Evaluation = Literal["iterate", "extrapolated", "half_step", "mixture"]
 """Where the payoff is evaluated: at the iterate; there, extrapolated by the last one; at a half step; at the mixture with the magnet."""
@@ -94,8 +94,10 @@ class LogLinear:
         """Step size and magnet strength of the step after `steps` steps."""
         if self.step_size_power == 0 and self.magnet_strength_power == 0:
             return self.step_size, self.magnet_strength
-        clock = 1.0 + steps / self.decay_time
-        return self.step_size * clock**-self.step_size_power, self.magnet_strength * clock**-self.magnet_strength_power
+        return (
+            decayed(self.step_size, steps, self.decay_time, self.step_size_power),
+            decayed(self.magnet_strength, steps, self.decay_time, self.magnet_strength_power),
+        )
 
     def init(self, log_policy: Array) -> State:
         """The state before the first step, at a normalised log-policy."""

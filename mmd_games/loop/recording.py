@@ -48,6 +48,16 @@ class Rows:
         """Whether this step is on one of the grids."""
         return step % self._stride == 0 or step in self._grid
 
+    def horizon(self) -> int:
+        """The first step whose row would double the stride, after which fewer rows are wanted."""
+        return self._stride * (self._half + 1)
+
+    def candidates(self, begin: int, end: int) -> np.ndarray:
+        """The steps after `begin`, or from it on where it is 0, up to `end` that are wanted as things stand; after some more rows fewer may be."""
+        even = np.arange(begin // self._stride + 1 if begin else 0, end // self._stride + 1) * self._stride
+        others = [step for step in self._grid if begin < step <= end]
+        return np.union1d(even, np.array(others, dtype=even.dtype))
+
     def add(self, step: int, row: Any, *, pin: bool = False) -> None:
         """Keep a row, thinning the even grid where it is full; a pinned row stays whatever its step."""
         if pin:
@@ -71,6 +81,19 @@ class Recorder:
     def wants(self, step: int) -> bool:
         """Whether a row of this step would be kept."""
         return self._gaps.wants(step)
+
+    def horizon(self) -> int:
+        """How far the present grid of rows goes."""
+        return self._gaps.horizon()
+
+    def candidates(self, begin: int, end: int, refresh_every: int) -> np.ndarray:
+        """The steps after `begin`, or from it on where it is 0, up to `end` whose rows may be kept, those of refreshes among them."""
+        steps = self._gaps.candidates(begin, end)
+        if not refresh_every:
+            return steps
+        # The stage that begins with the k-th refresh is the (k + 1)-th.
+        stages = self._refreshes.candidates(begin // refresh_every + 1, end // refresh_every + 1)
+        return np.union1d(steps, (stages - 1) * refresh_every)
 
     def wants_refresh(self) -> bool:
         """Whether the refresh that just began a stage would be kept."""

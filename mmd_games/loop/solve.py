@@ -13,6 +13,9 @@ from mmd_games.algorithms.magnetic import MagneticPreferenceOptimization
 from mmd_games.arrays import Array, log_normalise, uniform_log_policy
 from mmd_games.errors import InputError, require_positive, require_whole
 from mmd_games.games.game import Game, check_policy
+from mmd_games.loop.array_run import run_arrays
+from mmd_games.loop.compiled_run import run_compiled
+from mmd_games.loop.engines import Engine, require_engine, takes_compiled
 from mmd_games.loop.feedback import Exact, Feedback, Payoffs
 from mmd_games.loop.progress import Interrupt, Progress, interruptible, silent
 from mmd_games.loop.recording import Record, Recorder, require_recording_memory
@@ -32,6 +35,7 @@ def solve(
     start: Array | None = None,
     record: Record | None = None,
     feedback: Feedback | None = None,
+    engine: Engine = "auto",
     progress: Progress = silent,
 ) -> Trace:
     """Play a game by an algorithm, exactly, and record the run.
@@ -52,6 +56,9 @@ def solve(
         How much is kept.
     feedback : Feedback, optional
         What the players are told; default the exact payoffs. Recorded gaps are exact in any case.
+    engine : {"auto", "array", "compiled"}
+        "array" runs everything. "compiled" runs the log-linear family on tables in one compiled loop, the same to rounding: some fifty times faster on ten
+        actions, four times on a hundred. "auto" takes it from 20,000 steps on. Its first use on a machine compiles it, which takes about half a minute.
     progress : callable (step, steps, gap), optional
         Told at recorded steps; ``mg.StderrProgress()`` draws a bar.
 
@@ -67,7 +74,7 @@ def solve(
 
     Notes
     -----
-    float64 throughout; on one thread the same call gives the same bits.
+    float64 throughout; on one thread the same call, with the same engine, gives the same bits.
 
     Examples
     --------
@@ -77,9 +84,10 @@ def solve(
     ([0.3636, 0.2727, 0.3636], True)
     """
     budget = _Budget(steps, until)
+    require_engine(engine)
     runs = Stack([game], [_with_defaults(algorithm, game)], [_log_start(game, start)])
     with interruptible() as interrupt:
-        return _run(runs, budget, record or Record(), feedback or Exact(), progress, interrupt)[0]
+        return _run(runs, budget, record or Record(), feedback or Exact(), engine, progress, interrupt)[0]
 
 
 def solve_many(
@@ -91,6 +99,7 @@ def solve_many(
     until: float | None = None,
     record: Record | None = None,
     feedback: Feedback | None = None,
+    engine: Engine = "auto",
     progress: Progress = silent,
 ) -> list[Trace]:
     """Many runs; those of one shape and one kind of algorithm advance together as one array program.
@@ -99,7 +108,7 @@ def solve_many(
     ----------
     games, algorithms, starts : one, or a sequence
         Sequences have one length, the number of runs; what is given once serves all runs.
-    steps, until, record, feedback, progress
+    steps, until, record, feedback, engine, progress
         As for :func:`solve`. A stack runs until its slowest member is done; each trace ends where the run of its own would have.
 
     Returns
@@ -113,6 +122,7 @@ def solve_many(
     count = counts.pop() if counts else 1
     every: list[list[Any]] = [list(given) if isinstance(given, list | tuple) else [given] * count for given in (games, algorithms, starts)]
     budget, feedback = _Budget(steps, until), feedback or Exact()
+    require_engine(engine)
     chosen = [_with_defaults(algorithm, game) for game, algorithm in zip(every[0], every[1], strict=True)]
     log_starts = [_log_start(game, start) for game, start in zip(every[0], every[2], strict=True)]
     groups: dict[Any, list[int]] = {}
@@ -124,7 +134,7 @@ def solve_many(
     with interruptible() as interrupt:
         for members in groups.values():
             runs = Stack([every[0][i] for i in members], [chosen[i] for i in members], [log_starts[i] for i in members])
-            traces.update(zip(members, _run(runs, budget, record or Record(), feedback, progress, interrupt), strict=True))
+            traces.update(zip(members, _run(runs, budget, record or Record(), feedback, engine, progress, interrupt), strict=True))
     return [traces[index] for index in range(count)]
 
 
@@ -159,56 +169,17 @@ def _log_start(game: Game, start: Array | None) -> np.ndarray:
         return log_normalise(np.log(policy), game.blocks)
 
 
-def _run(runs: Stack, budget: _Budget, record: Record, feedback: Feedback, progress: Progress, interrupt: Interrupt) -> list[Trace]:
-    """Advance a stack of runs together, and return the trace of each."""
-    algorithm, rule, steps = runs.algorithm, runs.rule, budget.steps
-    steady = rule is None or rule.steady
+def _run(runs: Stack, budget: _Budget, record: Record, feedback: Feedback, engine: Engine, progress: Progress, interrupt: Interrupt) -> list[Trace]:
+    """Advance a stack of runs together by one of the engines, and return the trace of each."""
+    compiled = takes_compiled(engine, runs, feedback, budget.steps)
     payoffs = Payoffs(runs.game, feedback)
     payoffs.gap(runs.log_start)  # a game whose payoffs cannot be afforded says so before anything else is refused
-    require_recording_memory(record, runs.log_start.size, _stage_count(rule, steps))
-    recorder = Recorder(record, steps, runs.game.blocks)
-    unreached = np.ones(len(runs), dtype=bool)
-    traces: dict[int, Trace] = {}
-
-    with np.errstate(over="ignore", invalid="ignore"):  # a policy that stops being finite is reported in words
-        state = algorithm.init(runs.log_start)
-        log_policy, step = runs.log_policy(state), 0
-        total = np.exp(log_policy)
-        if rule is not None:
-            recorder.add_stage(0, state)
-        while True:
-            finished = step >= steps or interrupt.pressed
-            if finished or recorder.wants(step):
-                gap = payoffs.gap(log_policy)
-                runs.require_policy(log_policy, gap, step)
-                reached = unreached & (gap <= budget.until) if budget.until is not None else ~unreached
-                unreached &= ~reached
-                finished |= not np.any(unreached)
-                recorder.add(step, payoffs.products, gap, _average_gap(runs.game, total, step), log_policy, pin=finished or bool(np.any(reached)))
-                if rule is not None and not steady and step > 0:
-                    recorder.add_stage(step, state)
-                # At once, before the record is thinned for the sake of those that go on.
-                traces.update((index, runs.trace(index, recorder, "tolerance", feedback)) for index in np.flatnonzero(reached).tolist())
-                progress(step, step if finished else steps, float(np.max(gap)))
-            if finished:
-                break
-            magnet = getattr(state, "log_magnet", None)
-            state = algorithm.step(state, payoffs)
-            step += 1
-            log_policy = runs.log_policy(state)
-            total += np.exp(log_policy)
-            if rule is not None and steady and state.log_magnet is not magnet:
-                recorder.add_stage(step, state)
-                if recorder.wants_refresh() and not recorder.wants(step):
-                    recorder.add_refresh(step, payoffs.products, payoffs.gap(log_policy), _average_gap(runs.game, total, step))
-    stopped = "interrupted" if interrupt.pressed and step < steps else "budget"
-    return [traces[index] if index in traces else runs.trace(index, recorder, stopped, feedback) for index in range(len(runs))]
+    require_recording_memory(record, runs.log_start.size, _stage_count(runs.rule, budget.steps))
+    recorder = Recorder(record, budget.steps, runs.game.blocks)
+    if compiled:
+        return run_compiled(runs, budget.steps, budget.until, recorder, feedback, progress, interrupt)
+    return run_arrays(runs, budget.steps, budget.until, recorder, payoffs, feedback, progress, interrupt)
 
 
 def _stage_count(rule: LogLinear | None, steps: int) -> int:
     return 1 + steps // rule.refresh_every if rule is not None and rule.refresh_every else 1
-
-
-def _average_gap(game: Game, total: Array, step: int) -> Array:
-    """Gap of the arithmetic mean of the iterates 0, …, step."""
-    return game.gap_of_payoffs(game.payoffs(total / (step + 1)))

@@ -6,32 +6,20 @@ solve strictly (its support proved the largest, up to rounding) it gives back un
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
 
 from mmd_games.equilibria.solvers.interior_point import CENTRALITY, START, TO_THE_BOUNDARY, centring_of
 from mmd_games.equilibria.solvers.support import PROXIMAL_STEPS, REGULARISATION, SOLVED, STRICT
+from mmd_games.jit import compiled
 
 MOST_STEPS = 40
 """Newton steps after which a game is given back."""
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    """A compiled function, kept on disk where that can be written; its sums may be taken in any order, but NaN and infinity keep their meaning."""
-    options = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz"}}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # no directory for the cache is writable
-        return njit(**options)(function)
+_centring = compiled(centring_of)
 
 
-_centring = _compiled(centring_of)
-
-
-@_compiled
+@compiled
 def _factorise(matrix, pivots):
     """LU with partial pivoting, in place; four columns at a time, so that each row of the rest is read and written once for all four."""
     order = len(matrix)
@@ -65,7 +53,7 @@ def _factorise(matrix, pivots):
     return True
 
 
-@_compiled
+@compiled
 def _solve(matrix, pivots, right):
     """Solve by the factors, in place."""
     order = len(matrix)
@@ -83,7 +71,7 @@ def _solve(matrix, pivots, right):
         right[i] = total / matrix[i, i]
 
 
-@_compiled
+@compiled
 def _multiply(matrix, vector, result):
     for i in range(len(matrix)):
         total = 0.0
@@ -92,7 +80,7 @@ def _multiply(matrix, vector, result):
         result[i] = total
 
 
-@_compiled
+@compiled
 def _to_boundary(values, direction):
     furthest = np.inf
     for i in range(len(values)):
@@ -101,7 +89,7 @@ def _to_boundary(values, direction):
     return furthest
 
 
-@_compiled
+@compiled
 def _on_support(skew, point, played, work, pivots, solved, payoffs):
     """The point of the null space of K on the support, into `solved`; whether it is strictly complementary."""
     order = len(point)
@@ -151,7 +139,7 @@ def _on_support(skew, point, played, work, pivots, solved, payoffs):
     return True
 
 
-@_compiled
+@compiled
 def _solve_one(skew, start, solved):
     """Solve one game; Newton steps taken, negative where it was not solved strictly."""
     order = len(skew)
@@ -209,7 +197,7 @@ def _solve_one(skew, start, solved):
     return -1
 
 
-@_compiled
+@compiled
 def solve_batch(skews: np.ndarray, start: np.ndarray, points: np.ndarray, steps: np.ndarray) -> None:
     """Solve a stack of games of one order.
 

@@ -1,0 +1,75 @@
+"""Runs as array programs, one step of the algorithm after the other: what every algorithm, game and feedback goes through."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mmd_games.arrays import Array
+from mmd_games.games.game import Game
+from mmd_games.loop.feedback import Feedback, Payoffs
+from mmd_games.loop.progress import Interrupt, Progress
+from mmd_games.loop.recording import Recorder
+from mmd_games.loop.stack import Stack
+from mmd_games.loop.trace import Trace
+
+
+def run_arrays(
+    runs: Stack, steps: int, until: float | None, recorder: Recorder, payoffs: Payoffs, feedback: Feedback, progress: Progress, interrupt: Interrupt
+) -> list[Trace]:
+    """Advance a stack of runs together, and return the trace of each.
+
+    Parameters
+    ----------
+    runs : Stack
+    steps : int
+    until : float or None
+    recorder : Recorder
+        Empty.
+    payoffs : Payoffs
+        Of the stack's game.
+    feedback, progress, interrupt
+        As the compiled run has them.
+    """
+    algorithm, rule = runs.algorithm, runs.rule
+    steady = rule is None or rule.steady
+    unreached = np.ones(len(runs), dtype=bool)
+    traces: dict[int, Trace] = {}
+
+    with np.errstate(over="ignore", invalid="ignore"):  # a policy that stops being finite is reported in words
+        state = algorithm.init(runs.log_start)
+        log_policy, step = runs.log_policy(state), 0
+        total = np.exp(log_policy)
+        if rule is not None:
+            recorder.add_stage(0, state)
+        while True:
+            finished = step >= steps or interrupt.pressed
+            if finished or recorder.wants(step):
+                gap = payoffs.gap(log_policy)
+                runs.require_policy(log_policy, gap, step)
+                reached = unreached & (gap <= until) if until is not None else ~unreached
+                unreached &= ~reached
+                finished |= not np.any(unreached)
+                recorder.add(step, payoffs.products, gap, _average_gap(runs.game, total, step), log_policy, pin=finished or bool(np.any(reached)))
+                if rule is not None and not steady and step > 0:
+                    recorder.add_stage(step, state)
+                # At once, before the record is thinned for the sake of those that go on.
+                traces.update((index, runs.trace(index, recorder, "tolerance", feedback)) for index in np.flatnonzero(reached).tolist())
+                progress(step, step if finished else steps, float(np.max(gap)))
+            if finished:
+                break
+            magnet = getattr(state, "log_magnet", None)
+            state = algorithm.step(state, payoffs)
+            step += 1
+            log_policy = runs.log_policy(state)
+            total += np.exp(log_policy)
+            if rule is not None and steady and state.log_magnet is not magnet:
+                recorder.add_stage(step, state)
+                if recorder.wants_refresh() and not recorder.wants(step):
+                    recorder.add_refresh(step, payoffs.products, payoffs.gap(log_policy), _average_gap(runs.game, total, step))
+    stopped = "interrupted" if interrupt.pressed and step < steps else "budget"
+    return [traces[index] if index in traces else runs.trace(index, recorder, stopped, feedback) for index in range(len(runs))]
+
+
+def _average_gap(game: Game, total: Array, step: int) -> Array:
+    """Gap of the arithmetic mean of the iterates 0, …, step."""
+    return game.gap_of_payoffs(game.payoffs(total / (step + 1)))

@@ -1,0 +1,204 @@
+"""Runs through the compiled loop: what steps are wanted goes in, and the rows come back to the same record as an array run's."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from mmd_games.arrays import Array
+from mmd_games.loop.feedback import Feedback
+from mmd_games.loop.progress import Interrupt, Progress
+from mmd_games.loop.recording import Recorder
+from mmd_games.loop.stack import Stack
+from mmd_games.loop.trace import Trace
+
+ROWS = 256
+"""Rows of one visit to the compiled loop, at most."""
+BYTES = 2**25
+"""And of their policies, at most."""
+VISIT = 3e8
+"""Operations of one visit, about a fifth of a second: so long a Ctrl-C may wait."""
+EVALUATIONS = ("iterate", "extrapolated", "half_step", "mixture")
+MAGNETS = {"absent": 0, "fixed": 0, "refreshed": 1, "moving": 2}
+
+
+def run_compiled(runs: Stack, steps: int, until: float | None, recorder: Recorder, feedback: Feedback, progress: Progress, interrupt: Interrupt) -> list[Trace]:
+    """Advance a stack of runs of one rule on tables, and return the trace of each.
+
+    Parameters
+    ----------
+    runs : Stack
+    steps : int
+    until : float or None
+    recorder : Recorder
+        Empty.
+    feedback, progress, interrupt
+        As the array run has them.
+    """
+    loop = _CompiledLoop(runs, until)
+    rule: Any = runs.rule
+    recorder.add_stage(0, loop.state(0))
+    traces: dict[int, Trace] = {}
+    at = 0
+    while True:
+        stopping = interrupt.pressed
+        end, wanted = (at, np.array([at])) if stopping else loop.visit(at, steps, recorder)
+        rows = loop.advance(at, end, wanted)
+        # Which rows some run stops at for the first time, and which cannot go on; found for all rows at once, since most visits have none.
+        stops = {row: np.flatnonzero(rows.reached == row).tolist() for row in set(rows.reached.tolist()) - {-1}}
+        broken = set(np.flatnonzero(~np.isfinite(rows.gaps).all(axis=0)).tolist())
+        last = end if stopping else steps
+        for step, row, stage in rows.events():
+            products = step * rule.products_per_step
+            if stage is not None:
+                recorder.add_stage(step, loop.refreshed(rows, stage))
+                if recorder.wants_refresh() and not recorder.wants(step):
+                    recorder.add_refresh(step, products, *loop.gaps(rows, int(np.searchsorted(wanted, step))))
+                continue
+            reached = [index for index in stops.get(row, ()) if index not in traces]
+            finished = step >= last or len(traces) + len(reached) == len(runs)
+            if not (finished or reached or recorder.wants(step)):
+                continue
+            gap, average_gap = loop.gaps(rows, row)
+            log_policy = loop.alone(rows.kept[:, row].copy())  # so that the rows of a visit do not stay for the sake of one
+            if row in broken:
+                runs.require_policy(log_policy, gap, step)
+            recorder.add(step, products, gap, average_gap, log_policy, pin=finished or bool(reached))
+            if not rule.steady and step > 0:
+                recorder.add_stage(step, loop.moved(rows, row, step))
+            # At once, before the record is thinned for the sake of those that go on.
+            traces.update((index, runs.trace(index, recorder, "tolerance", feedback)) for index in reached)
+            progress(step, step if finished else steps, float(np.max(gap)))
+            if finished:
+                stopped = "interrupted" if stopping and step < steps else "budget"
+                return [traces[index] if index in traces else runs.trace(index, recorder, stopped, feedback) for index in range(len(runs))]
+        at = end
+
+
+class _Rows(SimpleNamespace):
+    """What one visit wrote: see :func:`mmd_games.compiled.advance.advance`; and the steps of its refreshes."""
+
+    def events(self) -> Iterator[tuple[int, int, int | None]]:
+        """Step, row and None of each row; step, 0 and stage of each refresh, which comes before the row of its step."""
+        refreshes = iter(enumerate(self.refreshes))
+        stage, due = next(refreshes, (None, math.inf))
+        for row, step in enumerate(self.wanted.tolist()):
+            while due <= step:
+                yield int(due), 0, stage
+                stage, due = next(refreshes, (None, math.inf))
+            yield step, row, None
+        while due < math.inf:
+            yield int(due), 0, stage
+            stage, due = next(refreshes, (None, math.inf))
+
+
+class _CompiledLoop:
+    """The state of a stack of runs, as the compiled loop keeps it."""
+
+    def __init__(self, runs: Stack, until: float | None):
+        from mmd_games.compiled.advance import advance  # numba is imported where it is used
+
+        self._advance = advance
+        self._runs, self._rule, self._until = runs, runs.rule, -np.inf if until is None else until
+        game, count = runs.game, len(runs)
+        matrix = np.ascontiguousarray(game.payoff_matrix)  # type: ignore[attr-defined]
+        self._matrices = matrix if matrix.ndim == 3 else matrix[None]
+        self._first = game.blocks[0] if len(game.blocks) > 1 else 0
+        self._log_policies = np.array(np.broadcast_to(runs.log_start, (count, game.actions)), dtype=np.float64)
+        start: Any = runs.algorithm.init(runs.log_start)
+        self._log_magnets = np.array(np.broadcast_to(start.log_magnet, self._log_policies.shape), dtype=np.float64)
+        self._previous, self._totals = np.zeros_like(self._log_policies), np.exp(self._log_policies)
+        self._numbers = [
+            np.array(np.broadcast_to(np.ravel(getattr(runs.rule, name)), count), dtype=np.float64) for name in ("step_size", "magnet_strength", "magnet_rate")
+        ]
+        self._parts = _parts(count)
+
+    def visit(self, at: int, steps: int, recorder: Recorder) -> tuple[int, np.ndarray]:
+        """How far the next visit goes, and the steps on its way whose rows may be kept."""
+        rule, (count, actions) = self._rule, self._log_policies.shape
+        work = count * rule.products_per_step * (self._matrices[0].size + 20.0 * actions + 200.0)
+        end = min(steps, at + max(1, int(VISIT / work)), max(at + 1, recorder.horizon()))
+        most = max(1, min(ROWS, int(BYTES / (8 * count * actions))))
+        if rule.refresh_every:
+            end = min(end, at + most * rule.refresh_every)
+        wanted = recorder.candidates(at, end, rule.refresh_every)
+        if len(wanted) > most:
+            wanted = wanted[:most]
+            end = int(wanted[-1])
+        if end == steps and (not len(wanted) or wanted[-1] != steps):
+            wanted = np.append(wanted, steps)
+        return end, wanted
+
+    def advance(self, begin: int, end: int, wanted: np.ndarray) -> _Rows:
+        """One visit, on as many threads as numba has."""
+        rule, shape = self._rule, self._log_policies.shape
+        moving = rule.magnet == "moving"
+        every = rule.refresh_every
+        refreshes = list(range((begin // every + 1) * every, end + 1, every)) if every else []
+        rows = _Rows(
+            wanted=wanted,
+            refreshes=refreshes,
+            gaps=np.empty((shape[0], len(wanted))),
+            averages=np.empty((shape[0], len(wanted))),
+            kept=np.empty((shape[0], len(wanted), shape[1])),
+            kept_magnets=np.empty((shape[0], len(wanted) if moving else 0, shape[1])),
+            stage_magnets=np.empty((shape[0], len(refreshes), shape[1])),
+            reached=np.empty(shape[0], dtype=np.int64),
+        )
+
+        def part(some: slice) -> None:
+            matrices = self._matrices if len(self._matrices) == 1 else self._matrices[some]
+            self._advance(
+                matrices, self._first, self._log_policies[some], self._log_magnets[some], self._previous[some], self._totals[some],
+                *(numbers[some] for numbers in self._numbers), float(rule.step_size_power), float(rule.magnet_strength_power), float(rule.decay_time),
+                EVALUATIONS.index(rule.evaluation), MAGNETS[rule.magnet], bool(rule.explicit), max(every, 1),
+                begin, end, wanted, float(self._until),
+                rows.gaps[some], rows.averages[some], rows.kept[some], rows.kept_magnets[some], rows.stage_magnets[some], rows.reached[some],
+            )  # fmt: skip
+
+        if len(self._parts) == 1:
+            part(self._parts[0])
+        else:
+            with ThreadPoolExecutor(len(self._parts)) as pool:
+                list(pool.map(part, self._parts))
+        return rows
+
+    def alone(self, values: Array) -> Array:
+        """Without the batch axis where there is one run."""
+        return values[0] if len(self._runs) == 1 else values
+
+    def gaps(self, rows: _Rows, row: int) -> tuple[Array, Array]:
+        """Of the iterates and of the averages, at a row."""
+        return self.alone(rows.gaps[:, row]), self.alone(rows.averages[:, row])
+
+    def state(self, step: int) -> Any:
+        """What a stage's record needs, at the present policies and magnets."""
+        return self._stage(self._log_policies.copy(), self._log_magnets.copy(), step)
+
+    def refreshed(self, rows: _Rows, index: int) -> Any:
+        """The same just after a refresh."""
+        magnets = rows.stage_magnets[:, index].copy()
+        return self._stage(magnets, magnets, rows.refreshes[index])
+
+    def moved(self, rows: _Rows, row: int, step: int) -> Any:
+        """The same at a row of a rule whose magnet or settings move."""
+        magnets = rows.kept_magnets[:, row] if self._rule.magnet == "moving" else self._log_magnets
+        return self._stage(rows.kept[:, row].copy(), magnets.copy(), step)
+
+    def _stage(self, log_policy: Array, log_magnet: Array, step: int) -> Any:
+        step_size, magnet_strength = self._rule.settings(step)
+        return SimpleNamespace(log_policy=self.alone(log_policy), log_magnet=self.alone(log_magnet), step_size=step_size, magnet_strength=magnet_strength)
+
+
+def _parts(count: int) -> list[slice]:
+    """Runs for each of numba's threads."""
+    from numba import get_num_threads
+
+    ends = np.linspace(0, count, min(get_num_threads(), count) + 1).astype(int).tolist()
+    return [slice(start, end) for start, end in itertools.pairwise(ends)]
