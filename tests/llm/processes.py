@@ -33,7 +33,8 @@ if __name__ == "__main__":
     for name, settings in json.loads(sys.argv[2]).items():
         train(Path(sys.argv[1]) / name, settings)
     try:
-        train(Path(sys.argv[1]) / "broken", {}, broken)
+        train(Path(sys.argv[1]) / "broken", {"use_cpu": True}, broken)
     except RuntimeError as error:
         print(f"rank {torch.distributed.get_rank()}: {error}")
+    torch.distributed.barrier()  # one that left while the other still spoke to it would be aborted
     torch.distributed.destroy_process_group()

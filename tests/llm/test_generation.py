@@ -18,7 +18,7 @@ from transformers import GenerationConfig
 from mmd_games.errors import InputError
 from mmd_games.llm.policy import PolicyAndMagnet, TransformersGenerator, completion_log_probs, make_batch
 from mmd_games.llm.policy.generation import InverseDistribution, uniforms
-from tests.llm.tiny import tiny_llama, tiny_tokenizer
+from tests.llm.tiny import DEVICE, tiny_llama, tiny_tokenizer
 
 PAD, EOS, WORDS = 0, 1, 7
 PROMPTS = [[3, 4, 5, 6], [3], [5, 5]]
@@ -27,7 +27,7 @@ KEYS = [(7, 0, index) for index in range(3)]
 
 def llama(seed: int = 0, dtype: torch.dtype = torch.float64) -> Any:
     """Weights large enough that tokens have probabilities from .001 to .7."""
-    model: Any = tiny_llama(tiny_tokenizer(), seed=seed, dtype=dtype)
+    model: Any = tiny_llama(tiny_tokenizer(), seed=seed, dtype=dtype).to(DEVICE)
     with torch.no_grad():
         model.lm_head.weight.mul_(15)
     return model
@@ -68,7 +68,8 @@ def test_frequencies_are_the_probabilities(eos: tuple[int, ...]) -> None:
         assert counts.sum() == samples  # none but the completions that there are
         with torch.no_grad():
             right, wrong = (
-                completion_log_probs(model, make_batch([prompt] * len(completions), completions, PAD), temperature=t).exp().numpy() for t in (temperature, 0.8)
+                completion_log_probs(model, make_batch([prompt] * len(completions), completions, PAD, DEVICE), temperature=t).exp().cpu().numpy()
+                for t in (temperature, 0.8)
             )
         assert right.sum() == pytest.approx(1, abs=1e-12)
         statistic, bound = chi_square(counts, samples * right)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,12 +18,14 @@ from torch.nn.parallel import DistributedDataParallel
 from transformers import CohereConfig, CohereForCausalLM, Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, GraniteConfig, GraniteForCausalLM
 
 from mmd_games.errors import InputError
-from mmd_games.llm.policy import CausalBatch, completion_log_probs, make_batch
+from mmd_games.llm import policy
+from mmd_games.llm.policy import CausalBatch, completion_log_probs
 from mmd_games.llm.policy.adapters import with_adapter
 from mmd_games.llm.policy.chunks import LogSoftmaxAt, chunked
-from tests.llm.tiny import tiny_llama, tiny_tokenizer
+from tests.llm.tiny import DEVICE, tiny_llama, tiny_tokenizer
 
 WORDS = 40
+make_batch = partial(policy.make_batch, device=DEVICE)
 SIZES: dict[str, Any] = {
     "vocab_size": WORDS,
     "hidden_size": 32,
@@ -36,7 +39,7 @@ COMPLETIONS = [[20, 1], [21, 22, 23, 24, 25, 1], [26], [27, 0, 28, 1]]
 
 
 def llama(dtype: torch.dtype = torch.float64) -> Any:
-    return tiny_llama(tiny_tokenizer([str(word) for word in range(WORDS - 4)]), dtype=dtype)
+    return tiny_llama(tiny_tokenizer([str(word) for word in range(WORDS - 4)]), dtype=dtype).to(DEVICE)
 
 
 def sharper(model: Any) -> Any:
@@ -44,7 +47,7 @@ def sharper(model: Any) -> Any:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(10 if parameter.ndim > 1 else 1)
-    return model.double()
+    return model.double().to(DEVICE)
 
 
 MODELS = {
@@ -65,7 +68,7 @@ def naive(model: Any, batch: CausalBatch, temperature: float = 1.0) -> Tensor:
 
 def gradients(model: nn.Module, log_probs: Tensor) -> list[Tensor]:
     """Of a weighted sum, so that each sequence counts otherwise."""
-    weights = torch.arange(1, len(log_probs) + 1, dtype=log_probs.dtype)
+    weights = torch.arange(1, len(log_probs) + 1, dtype=log_probs.dtype, device=DEVICE)
     return list(torch.autograd.grad((weights * log_probs).sum(), [parameter for parameter in model.parameters() if parameter.requires_grad]))
 
 
@@ -109,7 +112,9 @@ def test_a_sequence_does_not_depend_on_its_batch(lengths: list[tuple[int, int]],
         alone = [completion_log_probs(model, make_batch([prompt], [completion], 5)) for prompt, completion in zip(prompts, completions, strict=True)]
         # By the definition, token after token, without padding or mask.
         for prompt, completion, log_prob in zip(prompts, completions, together, strict=True):
-            tables = [model(input_ids=torch.tensor([prompt + completion[:place]])).logits[0, -1].log_softmax(-1) for place in range(len(completion))]
+            tables = [
+                model(input_ids=torch.tensor([prompt + completion[:place]], device=DEVICE)).logits[0, -1].log_softmax(-1) for place in range(len(completion))
+            ]
             # 7 terms of size 4, each to some 100 roundings of the network.
             assert float(log_prob) == pytest.approx(float(sum(table[token] for table, token in zip(tables, completion, strict=True))), abs=1e-11)
     torch.testing.assert_close(together, torch.cat(alone), rtol=0, atol=1e-11)
@@ -169,13 +174,13 @@ def test_distributed_wrapper_is_called_itself(group: None, adapters: bool) -> No
     def doubling(_, bucket):  # without types: DDP compares them with its own
         """What is reduced arrives twice as large: seen in the gradients only if the wrapper took part."""
         reduced.append(bucket.buffer().numel())
-        done: torch.futures.Future[Tensor] = torch.futures.Future()
+        done: torch.futures.Future[Tensor] = torch.futures.Future(devices=[bucket.buffer().device] if DEVICE == "cuda" else None)
         done.set_result(2 * bucket.buffer())
         return done
 
     wrapped.register_comm_hook(None, doubling)
     expected = gradients(model, naive(model, batch).double())
-    (torch.arange(1, 5) * completion_log_probs(wrapped, batch, chunk=4)).sum().backward()
+    (torch.arange(1, 5, device=DEVICE) * completion_log_probs(wrapped, batch, chunk=4)).sum().backward()
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     assert sum(reduced) == sum(parameter.numel() for parameter in learning)
     for parameter, gradient in zip(learning, expected, strict=True):
@@ -185,8 +190,8 @@ def test_distributed_wrapper_is_called_itself(group: None, adapters: bool) -> No
 
 
 def test_the_model_is_left_as_it_was() -> None:
-    model = llama()
-    batch = make_batch(PROMPTS, COMPLETIONS, 0)
+    model = llama().cpu()  # on a GPU a token that does not exist ends the process
+    batch = policy.make_batch(PROMPTS, COMPLETIONS, 0)
     before = model(input_ids=batch.input_ids).logits
     completion_log_probs(model, batch)
     broken = CausalBatch(batch.input_ids + WORDS, batch.attention_mask, batch.completion_mask)  # tokens that do not exist
@@ -206,7 +211,7 @@ def test_autocast_reaches_the_head() -> None:
         return logits
 
     model.lm_head.forward = watched
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(DEVICE, torch.bfloat16):
         log_probs = completion_log_probs(model, batch, chunk=4)
         exact = naive(model, batch)
     log_probs.sum().backward()
@@ -233,8 +238,8 @@ def test_a_frozen_head_is_computed_once_and_a_learning_one_twice() -> None:
 @pytest.mark.parametrize("vocabulary", [1, 3, 1021, 65_537])
 def test_log_softmax_over_its_own_logits(vocabulary: int, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    logits, tokens = 30 * torch.randn(33, vocabulary, dtype=dtype), torch.randint(0, vocabulary, (33,))
-    exact, arriving = torch.log_softmax(logits, -1), torch.randn(33, dtype=dtype)
+    logits, tokens = 30 * torch.randn(33, vocabulary, dtype=dtype, device=DEVICE), torch.randint(0, vocabulary, (33,), device=DEVICE)
+    exact, arriving = torch.log_softmax(logits, -1), torch.randn(33, dtype=dtype, device=DEVICE)
     leaf = logits.requires_grad_()
     values = LogSoftmaxAt.apply(1 * leaf, tokens)
     (gradient,) = torch.autograd.grad(values, leaf, arriving)
@@ -292,4 +297,4 @@ def test_bad_input() -> None:
     with pytest.raises(InputError, match="DataParallel, which copies it"):
         completion_log_probs(nn.DataParallel(model), batch)
     with pytest.raises(InputError, match="Shifted changes its logits after the head"):
-        completion_log_probs(Shifted(model.config), batch)
+        completion_log_probs(Shifted(model.config).to(DEVICE), batch)

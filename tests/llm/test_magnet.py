@@ -9,19 +9,20 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, PromptTuningConfig
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from mmd_games.errors import InputError
-from mmd_games.llm.policy import PolicyAndMagnet, completion_log_probs, make_batch, without_dropout
+from mmd_games.llm.policy import PolicyAndMagnet, completion_log_probs, make_batch, without_dropout, without_needless_casts
 from mmd_games.llm.policy.adapters import with_adapter
-from tests.llm.tiny import tiny_llama, tiny_tokenizer
+from tests.llm.tiny import DEVICE, tiny_llama, tiny_tokenizer
 
-BATCH = make_batch([[3, 4], [3]], [[4, 5, 1], [6, 1]], 0)
+BATCH = make_batch([[3, 4], [3]], [[4, 5, 1], [6, 1]], 0, DEVICE)
 
 
 def llama(dtype: torch.dtype = torch.float32, seed: int = 0) -> Any:
-    return tiny_llama(tiny_tokenizer(), seed=seed, dtype=dtype)
+    return tiny_llama(tiny_tokenizer(), seed=seed, dtype=dtype).to(DEVICE)
 
 
 def lora(**settings: Any) -> LoraConfig:
@@ -30,12 +31,12 @@ def lora(**settings: Any) -> LoraConfig:
 
 def gpt2() -> Any:
     torch.manual_seed(0)
-    return GPT2LMHeadModel(GPT2Config(vocab_size=8, n_embd=16, n_layer=1, n_head=2, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0))
+    return GPT2LMHeadModel(GPT2Config(vocab_size=8, n_embd=16, n_layer=1, n_head=2, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0)).to(DEVICE)
 
 
 def with_buffer() -> Any:
     model = llama()
-    model.model.register_buffer("seen", torch.zeros(3))
+    model.model.register_buffer("seen", torch.zeros(3, device=DEVICE))
     return model
 
 
@@ -212,12 +213,26 @@ def test_a_wrapper_is_what_is_called_with_adapters() -> None:
         assert module not in (wrapper, both.model)
 
 
+# --- casts ----------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["lora on bfloat16", "dora"])
+def test_adapters_that_need_float32_in_between_keep_it(name: str) -> None:
+    both = KINDS[name]()
+    layers = [module for module in both.model.modules() if isinstance(module, BaseTunerLayer)]
+    for autocast in (True, False):
+        with pytest.raises(KeyError), without_needless_casts(both.model, autocast):
+            assert {layer.cast_input_dtype_enabled for layer in layers} == {not autocast or name == "dora"}
+            raise KeyError
+        assert all(layer.cast_input_dtype_enabled for layer in layers)
+
+
 # --- dropout --------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_without_dropout_log_probs_repeat() -> None:
     torch.manual_seed(0)
-    dropping: Any = GPT2LMHeadModel(GPT2Config(vocab_size=8, n_embd=16, n_layer=1, n_head=2))
+    dropping: Any = GPT2LMHeadModel(GPT2Config(vocab_size=8, n_embd=16, n_layer=1, n_head=2)).to(DEVICE)
     attending = llama()
     attending.config.attention_dropout = 0.3
     for layer in attending.model.layers:

@@ -15,6 +15,7 @@ from torch.distributed.tensor import DTensor
 from mmd_games.errors import InputError
 from mmd_games.llm.policy import PolicyAndMagnet
 from tests.llm.test_magnet import KINDS, llama, log_probs, lora, train
+from tests.llm.tiny import DEVICE
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -95,11 +96,11 @@ def test_weights_in_pieces(name: str, tmp_path: Path) -> None:
     expected = log_probs(whole)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+        torch.distributed.init_process_group("nccl" if DEVICE == "cuda" else "gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     try:
         both, other = KINDS[name](), KINDS[name]()
         for sharded in (both, other):
-            fully_shard(sharded.model, mesh=init_device_mesh("cpu", (1,)))
+            fully_shard(sharded.model, mesh=init_device_mesh(DEVICE, (1,)))
         assert all(isinstance(parameter, DTensor) for parameter in both.model.parameters())
         train(both)
         both.refresh()

@@ -15,7 +15,7 @@ import torch
 from . import processes
 from .training import largest_difference
 
-SETTINGS: dict[str, Any] = {"optim": "sgd", "learning_rate": 0.05, "inner_steps": 2, "max_steps": 6, "refresh_every": 2}
+SETTINGS: dict[str, Any] = {"use_cpu": True, "optim": "sgd", "learning_rate": 0.05, "inner_steps": 2, "max_steps": 6, "refresh_every": 2}
 RUNS = {"full": {**SETTINGS}, "lora": {**SETTINGS, "lora": True, "sequences_per_forward": 3}}
 BATCH = 4
 

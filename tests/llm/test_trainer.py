@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import mmd_games as mg
 from mmd_games.errors import InputError
 from mmd_games.llm import MagneticPreferenceConfig, MagneticPreferenceTrainer
 from mmd_games.llm.policy import completion_log_probs, make_batch
+from mmd_games.llm.policy.chunks import default_chunk
 from mmd_games.llm.preference import FunctionPreference, MatrixPreference
 from mmd_games.llm.training import config_from
 from mmd_games.llm.training.checkpoints import last_whole_checkpoint
@@ -30,7 +32,7 @@ ROUNDING = 1e-5
 @pytest.mark.parametrize("lora", [False, True], ids=["full", "lora"])
 def test_ways_to_save_memory_give_the_same_run(tmp_path: Path, lora: bool) -> None:
     settings: dict[str, Any] = {"lora": lora, "optim": "sgd", "learning_rate": 0.05, "inner_steps": 2}
-    ways = ({}, {"sequences_per_forward": 3}, {"sequences_per_forward": 1}, {"head_chunk": 2}, {"activation_checkpointing": True})
+    ways = ({}, {"sequences_per_forward": 3}, {"sequences_per_forward": 1}, {"head_chunk": 2}, {"sequences_per_draw": 3}, {"activation_checkpointing": True})
     runs = [trainer(tmp_path, **way, **settings) for way in ways]
     for run in runs:
         run.train()
@@ -99,9 +101,9 @@ def test_a_step_fits_the_tabular_step(tmp_path: Path) -> None:
 
 
 def log_policy(run: MagneticPreferenceTrainer, completions: list[list[int]]) -> np.ndarray:
-    batch = make_batch([[run.processing_class.vocab["play"]]] * len(completions), completions, 0, "cpu")
+    batch = make_batch([[run.processing_class.vocab["play"]]] * len(completions), completions, 0, run.model.device)
     with torch.no_grad():
-        return torch.log_softmax(completion_log_probs(run.model, batch).double(), -1).numpy()
+        return torch.log_softmax(completion_log_probs(run.model, batch).double(), -1).cpu().numpy()
 
 
 def test_the_magnet_moves_every_so_many_rollouts_and_is_the_policy_then(tmp_path: Path) -> None:
@@ -222,6 +224,25 @@ def test_in_half_precision_too_ways_to_save_memory_give_the_same_run(tmp_path: P
     assert largest_difference(first, second) < 0.05 * moved  # bfloat16 has eight bits, and sums of gradients differ in their order
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_in_half_precision_what_adapters_read_is_not_cast_to_and_fro(tmp_path: Path, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings: dict[str, Any] = {"lora": True, "bf16": True, "inner_steps": 2}
+    seen: set[torch.dtype] = set()
+    runs = []
+    for needless in (False, True):
+        if needless:
+            monkeypatch.setattr("mmd_games.llm.training.trainer.without_needless_casts", lambda model, autocast: nullcontext())
+        run = trainer(tmp_path, model=tiny_llama(tiny_tokenizer(), dtype=dtype), **settings)
+        inner = run.model.get_submodule("base_model.model.model.layers.0.mlp.down_proj")
+        inner.lora_A["default"].register_forward_pre_hook(lambda _, arguments: seen.add(arguments[0].dtype))
+        run.train()
+        assert inner.cast_input_dtype_enabled  # as it was
+        assert seen == ({torch.float32} if needless else {torch.bfloat16})
+        seen.clear()
+        runs.append(weights(run.model))
+    assert largest_difference(*runs) == 0
+
+
 def test_weights_that_learn_in_half_precision_are_refused(tmp_path: Path) -> None:
     model = tiny_llama(tiny_tokenizer(), dtype=torch.bfloat16)
     with pytest.raises(InputError, match="learn in bfloat16"):
@@ -339,6 +360,8 @@ def test_chats_are_made_into_text_by_the_template(tmp_path: Path) -> None:
     ("settings", "sentence"),
     [
         ({"group_size": 1}, "at least 2 completions"),
+        ({"head_chunk": 0}, "head_chunk must be a whole number of at least 1"),
+        ({"sequences_per_draw": 0}, "sequences_per_draw must be a whole number of at least 1"),
         ({"inner_steps": 0}, "inner_steps must be a whole number of at least 1"),
         ({"step_size": -1.0}, "step_size must be a positive, finite number"),
         ({"magnet_strength": -0.1}, "magnet_strength must be a positive"),
@@ -369,6 +392,7 @@ def test_what_is_left_open_is_the_tabular_default(tmp_path: Path) -> None:
     table = mg.MagneticPreferenceOptimization().with_defaults(0.5)
     assert (args.step_size, args.magnet_strength, args.refresh_every) == (table.step_size, table.magnet_strength, table.refresh_every)
     assert args.algorithm == table
+    assert (args.head_chunk, default_chunk(torch.device("cuda"))) == (256, 1024)
     assert isinstance(config_from({"output_dir": str(tmp_path), "use_cpu": True, "magnet_strength": 0}).algorithm, mg.MultiplicativeWeights)
     assert isinstance(config_from({"output_dir": str(tmp_path), "use_cpu": True, "refresh_every": 0}).algorithm, mg.MagneticMirrorDescent)
 

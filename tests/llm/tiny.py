@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 RPS = np.array([[0.5, 0.9, 0.2], [0.1, 0.5, 0.9], [0.8, 0.1, 0.5]])
 """Asymmetric rock, paper, scissors; its only equilibrium is (4, 3, 4)/11."""
 MOVES = ("rock", "paper", "scissors")
+DEVICE = os.environ.get("MMD_GAMES_TEST_DEVICE", "cpu")
+"""Where log-probabilities, completions, magnets and training are tested; `MMD_GAMES_TEST_DEVICE=cuda` runs the same tests on a GPU."""
 
 
 def tiny_tokenizer(words: Sequence[str] = MOVES) -> PreTrainedTokenizerFast:

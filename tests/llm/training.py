@@ -12,16 +12,16 @@ from transformers import AutoModelForCausalLM
 from mmd_games.llm import MagneticPreferenceConfig, MagneticPreferenceTrainer
 from mmd_games.llm.preference import MatrixPreference
 
-from .tiny import MOVES, RPS, tiny_llama, tiny_tokenizer
+from .tiny import DEVICE, MOVES, RPS, tiny_llama, tiny_tokenizer
 
 PROMPTS = [{"prompt": "play"}, {"prompt": "play play"}, {"prompt": "play play play"}, {"prompt": "rock"}]
 
 
 def config(folder: Path, **settings: Any) -> MagneticPreferenceConfig:
-    """Four rollouts of two prompts with four completions of two tokens at most, on one CPU."""
+    """Four rollouts of two prompts with four completions of two tokens at most."""
     defaults: dict[str, Any] = {
         "output_dir": str(folder),
-        "use_cpu": True,
+        "use_cpu": DEVICE == "cpu",
         "report_to": "none",
         "disable_tqdm": True,
         "step_size": 2.0,

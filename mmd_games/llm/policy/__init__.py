@@ -1,5 +1,6 @@
 """A language model as a policy: probabilities of whole completions, the magnet beside it, and completions drawn from it."""
 
+from mmd_games.llm.policy.adapters import without_needless_casts as without_needless_casts
 from mmd_games.llm.policy.generation import Generator as Generator
 from mmd_games.llm.policy.generation import TransformersGenerator as TransformersGenerator
 from mmd_games.llm.policy.log_probs import CausalBatch as CausalBatch

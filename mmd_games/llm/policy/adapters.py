@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from peft import PeftConfig, PeftModel, get_peft_model
+from peft.tuners.lora import Linear as LoraLinear
 from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.other import AuxiliaryTrainingWrapper, ModulesToSaveWrapper
@@ -110,6 +111,24 @@ def without_complaints() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
         yield
+
+
+@contextmanager
+def without_needless_casts(model: nn.Module, autocast: bool) -> Iterator[None]:
+    """Under autocast, let it alone choose in which precision LoRA layers compute.
+
+    PEFT brings what they read to the float32 of their factors, and autocast brings it back: the same values, two copies more of each layer's input, one of them kept
+    until the backward pass. Other kinds of adapters use float32 in between, and are left as they are.
+    """
+    layers = [module for module in model.modules() if isinstance(module, LoraLinear) and not module.lora_variant] if autocast else []
+    before = [layer.cast_input_dtype_enabled for layer in layers]
+    for layer in layers:
+        layer.cast_input_dtype_enabled = False
+    try:
+        yield
+    finally:
+        for layer, enabled in zip(layers, before, strict=True):
+            layer.cast_input_dtype_enabled = enabled
 
 
 def with_adapter(model: nn.Module, peft_config: PeftConfig) -> PeftModel:

@@ -20,6 +20,11 @@ Score = Callable[[Tensor, Tensor], Tensor]
 """(tokens, features), (tokens,) → (tokens,), each entry of its own token alone."""
 
 
+def default_chunk(device: torch.device) -> int:
+    """Tokens at a time: few on a CPU, more elsewhere, where products of few rows are slower than the memory saved is worth (benchmarks/results/llm_device.txt)."""
+    return 256 if device.type == "cpu" else 1024
+
+
 def chunked(score: Score, hidden: Tensor, tokens: Tensor, chunk: int) -> Tensor:
     """Apply a score to at most `chunk` tokens at a time: (tokens, features), (tokens,) → (tokens,)."""
     if not torch.is_grad_enabled():

@@ -6,17 +6,19 @@ So a completion does not depend on what else is in the batch, on which rank draw
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule, register_fsdp_forward_method
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
 from mmd_games.errors import InputError, require_positive, require_whole
-from mmd_games.llm.policy.modules import causal_model, evaluating
+from mmd_games.llm.policy.modules import causal_model, evaluating, unwrapped
 
 
 class Generator(Protocol):
@@ -78,15 +80,15 @@ class TransformersGenerator:
         rows = [(index, sample) for index in range(len(prompts)) for sample in range(self.samples)]
         rows.sort(key=lambda row: len(prompts[row[0]]))  # prompts of like length together, for little padding
         completions: list[list[list[int]]] = [[[] for _ in range(self.samples)] for _ in prompts]
-        with torch.no_grad(), evaluating(inner), _own_settings(inner):
+        with torch.no_grad(), evaluating(inner), _own_settings(inner), _gathering(model) as generate:
             for start in range(0, len(rows), self.batch):
                 part = rows[start : start + self.batch]
                 numbers = np.stack([uniforms(keys[index], sample, self.max_new_tokens) for index, sample in part])
-                for (index, sample), tokens in zip(part, self._draw(inner, [prompts[index] for index, _ in part], numbers), strict=True):
+                for (index, sample), tokens in zip(part, self._draw(inner, generate, [prompts[index] for index, _ in part], numbers), strict=True):
                     completions[index][sample] = tokens
         return completions
 
-    def _draw(self, model: Any, prompts: list[list[int]], numbers: np.ndarray) -> list[list[int]]:
+    def _draw(self, model: Any, generate: Callable[..., Tensor], prompts: list[list[int]], numbers: np.ndarray) -> list[list[int]]:
         """One completion for each of some prompts and rows of numbers in [0, 1)."""
         width = max(map(len, prompts))
         ids = torch.full((len(prompts), width), self.pad_id)
@@ -98,7 +100,7 @@ class TransformersGenerator:
         settings = GenerationConfig(
             max_new_tokens=self.max_new_tokens, do_sample=False, num_beams=1, use_cache=True, eos_token_id=self.eos_ids, pad_token_id=self.pad_id
         )
-        drawn = model.generate(
+        drawn = generate(
             inputs=ids.to(model.device), attention_mask=mask.to(model.device), generation_config=settings, logits_processor=LogitsProcessorList([draw])
         )
         if not bool(draw.finite):
@@ -162,3 +164,22 @@ def _own_settings(model: Any) -> Iterator[None]:
         yield
     finally:
         model.generation_config = before
+
+
+@contextmanager
+def _gathering(model: nn.Module) -> Iterator[Callable[..., Tensor]]:
+    """`generate` of the language model; where its weights are in pieces (FSDP2), called so that what holds them gathers those of no layer first, as in a forward pass.
+
+    The ranks then wait for each other at every token, so those that have ended go on until all have.
+    """
+    inner, outer = causal_model(model), unwrapped(model)
+    if not isinstance(outer, FSDPModule):
+        yield inner.generate
+        return
+    holder: Any = outer  # a module and an FSDPModule, which their types do not say
+    holder.generate_in_pieces = partial(inner.generate, synced_gpus=True)
+    try:
+        register_fsdp_forward_method(holder, "generate_in_pieces")
+        yield holder.generate_in_pieces
+    finally:
+        del holder.generate_in_pieces

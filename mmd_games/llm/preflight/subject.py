@@ -120,7 +120,7 @@ class Subject:
             [row.tokens for row in rows for _ in range(size)],
             [list(group) for each in groups for group in each],
             trainer.scorer.pad_id,
-            trainer.accelerator.device,
+            trainer.models.model.device,
         )
 
         def log_probs() -> Tensor:

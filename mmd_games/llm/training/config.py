@@ -10,6 +10,7 @@ from transformers import TrainingArguments
 from mmd_games.algorithms import MagneticMirrorDescent, MagneticPreferenceOptimization, MultiplicativeWeights
 from mmd_games.errors import InputError, require_positive, require_whole, unknown
 from mmd_games.llm.objective import require_group
+from mmd_games.llm.policy.chunks import default_chunk
 from mmd_games.llm.rivals import OBJECTIVES
 
 SCALE = 0.5
@@ -59,8 +60,10 @@ class MagneticPreferenceConfig(TrainingArguments):
         Longest completion, and longest prompt. A completion that is cut is an outcome of its own: its log-probability is that of its beginning.
     sequences_per_forward : int, optional
         Completions in one forward and backward pass; default all of a micro-batch. Any number gives the same gradient.
-    head_chunk : int
-        Tokens whose logits are in memory at one time.
+    sequences_per_draw : int
+        Completions that are drawn at once, at most. On a GPU a step of many takes no longer than one of few, and memory is what limits them: the keys and values of each.
+    head_chunk : int, optional
+        Tokens whose logits are in memory at one time; default 256 on a CPU, and 1,024 elsewhere, where smaller products leave the device waiting.
     reset_optimizer_at_refresh : bool
         Forget the optimizer's moments when the magnet moves, for the game is another one then.
     measure_every : int
@@ -87,7 +90,8 @@ class MagneticPreferenceConfig(TrainingArguments):
     max_new_tokens: int = 256
     max_prompt_tokens: int = 1024
     sequences_per_forward: int | None = None
-    head_chunk: int = 256
+    sequences_per_draw: int = 64
+    head_chunk: int | None = None
     reset_optimizer_at_refresh: bool = True
     measure_every: int = 10
     keep_start: bool = False
@@ -104,7 +108,7 @@ class MagneticPreferenceConfig(TrainingArguments):
         super().__post_init__()
         require_group(self.group_size)
         require_whole(inner_steps=self.inner_steps, max_new_tokens=self.max_new_tokens, max_prompt_tokens=self.max_prompt_tokens, head_chunk=self.head_chunk)
-        require_whole(sequences_per_forward=self.sequences_per_forward)
+        require_whole(sequences_per_forward=self.sequences_per_forward, sequences_per_draw=self.sequences_per_draw)
         require_whole(0, refresh_every=self.refresh_every, measure_every=self.measure_every)
         require_positive(step_size=self.step_size, temperature=self.temperature, progress_tolerance=self.progress_tolerance)
         if self.magnet_strength != 0:
@@ -123,6 +127,7 @@ class MagneticPreferenceConfig(TrainingArguments):
             raise InputError(f"refresh_when='progress' needs a group_size of at least 4, so that opponents have two halves; got {self.group_size}.")
         if self.remove_unused_columns:
             raise InputError("remove_unused_columns must be false: the preference model reads the prompts that the model does not.")
+        self.head_chunk = self.head_chunk or default_chunk(self.device)
         self._fill_in()
         if self.refresh_when == "progress" and self.magnet_strength == 0:
             raise InputError("refresh_when='progress' needs a magnet; with magnet_strength = 0 there is none.")

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase, Trainer, TrainerCallback, set_
 from transformers.integrations.deepspeed import is_deepspeed_zero3_enabled
 
 from mmd_games.errors import InputError
-from mmd_games.llm.policy import Generator, PolicyAndMagnet, TransformersGenerator, without_dropout
+from mmd_games.llm.policy import Generator, PolicyAndMagnet, TransformersGenerator, without_dropout, without_needless_casts
 from mmd_games.llm.preference import PreferenceModel
 from mmd_games.llm.rivals import OBJECTIVES
 from mmd_games.llm.training.callback import RolloutCallback
@@ -97,11 +97,10 @@ class MagneticPreferenceTrainer(Trainer):
         self.preference_model = preference_model
         self.preflight: Any = None
         """What a preflight said of these settings, for the model card."""
-        pad: Any = processing_class.pad_token_id
-        eos: Any = processing_class.eos_token_id
-        self.scorer = Scorer(args.temperature, args.head_chunk, pad, args.sequences_per_forward)
+        tokenizer: Any = processing_class
+        self.scorer = Scorer(args.temperature, int(args.head_chunk or 0), tokenizer.pad_token_id, args.sequences_per_forward)
         self.generator = generator or TransformersGenerator(
-            samples=args.group_size, max_new_tokens=args.max_new_tokens, temperature=args.temperature, eos_id=eos, pad_id=pad
+            args.group_size, args.max_new_tokens, args.temperature, eos_id=tokenizer.eos_token_id, pad_id=tokenizer.pad_token_id, batch=args.sequences_per_draw
         )
         self.refresh_rule = RefreshRule(int(args.refresh_every or 0), args.refresh_when == "progress", args.progress_tolerance)
         self._objective = OBJECTIVES[args.objective]
@@ -154,18 +153,19 @@ class MagneticPreferenceTrainer(Trainer):
         """Draw a rollout where one begins, and push its loss back through the policy."""
         slot, inner = self._slot(), self.state.global_step % self.args.inner_steps
         model.train()
-        optimizer: Any = self.optimizer
-        if callable(getattr(optimizer, "train", None)):  # schedule-free ones
-            optimizer.train()
+        prepare = getattr(self.optimizer, "train", None)
+        if callable(prepare):  # schedule-free ones
+            prepare()
         known: Tensor | None = None
-        if inner == 0:
-            if slot == 0:
-                self._measure_fidelity(model)
-                self._rollouts, self.progress = [], torch.zeros(2)
-            rollout, known = self._roll_out(model, inputs["rows"], slot)
-            self._rollouts.append(rollout)
-        rollout = self._rollouts[slot]
-        return push_back(model, rollout, lambda log_probs: self._loss(log_probs, rollout), self.scorer, self.accelerator, known)
+        with without_needless_casts(self.models.model, self.accelerator.native_amp):
+            if inner == 0:
+                if slot == 0:
+                    self._measure_fidelity(model)
+                    self._rollouts, self.progress = [], torch.zeros(2)
+                rollout, known = self._roll_out(model, inputs["rows"], slot)
+                self._rollouts.append(rollout)
+            rollout = self._rollouts[slot]
+            return push_back(model, rollout, lambda log_probs: self._loss(log_probs, rollout), self.scorer, self.accelerator, known)
 
     def _roll_out(self, model: Any, rows: list[PromptTokens], slot: int) -> tuple[Rollout, Tensor]:
         """A rollout, and the policy's log-probabilities; with their graph where one forward pass gives them all, which then need not be made again."""
