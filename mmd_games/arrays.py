@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device, is_cupy_array, is_torch_array, to_device
 
 from mmd_games.errors import InputError
 
@@ -25,6 +25,19 @@ Blocks = tuple[int, ...]
 def namespace(array: Array) -> Any:
     """The array library of `array`; NumPy itself by a short cut, since this stands in the inner loop."""
     return np if isinstance(array, np.ndarray | np.generic | float | int) else array_namespace(array)
+
+
+def on_device(values: Array, like: Array) -> Array:
+    """The values in float64, in the library and on the device of another array."""
+    xp = namespace(like)
+    return xp.asarray(values, dtype=xp.float64, device=device(like))
+
+
+def to_numpy(array: Array) -> Array:
+    """The same numbers in NumPy, brought from whatever device they are on; what is no array stays what it is."""
+    if not hasattr(array, "shape") or namespace(array) is np:
+        return array
+    return np.asarray(to_device(array, "cpu") if is_torch_array(array) or is_cupy_array(array) else array)
 
 
 @lru_cache(maxsize=256)

@@ -29,6 +29,11 @@ def joined(function: Callable[..., Any]) -> Any:
     return njit(nogil=True, fastmath=FLAGS, error_model="numpy", forceinline=True)(function)
 
 
+def comparing(function: Callable[..., Any]) -> Any:
+    """The same for a function that only compares numbers, vector code where it may take none of them for NaN; what it returns among NaN is any number."""
+    return njit(nogil=True, fastmath={*FLAGS, "nnan"}, error_model="numpy", forceinline=True)(function)
+
+
 def inlined(function: Callable[..., Any]) -> Any:
     """A function that is compiled into whatever calls it."""
     return njit(inline="always", error_model="numpy")(function)

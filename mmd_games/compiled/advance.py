@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from mmd_games.compiled.exponential import exponential
 from mmd_games.compiled.products import payoffs_of
 from mmd_games.compiled.steps import MOVING, REFRESHED, copy, decayed, mix, normalise_profile, step
 from mmd_games.jit import compiled
@@ -28,10 +27,10 @@ def gap_of(payoff, first):
 
 @compiled
 def advance(
-    matrices, first, log_policies, log_magnets, previous, totals,
+    matrices, first, policies, log_policies, log_magnets, previous, totals,
     step_sizes, magnet_strengths, magnet_rates, step_size_power, magnet_strength_power, decay_time,
     evaluation, magnet, explicit, refresh_every,
-    begin, end, wanted, until,
+    begin, end, wanted, until, done,
     gaps, average_gaps, kept, kept_magnets, stage_magnets, reached,
 ):  # fmt: skip
     """Advance B runs from `begin` to `end` steps, in place, and write rows at the steps that are wanted.
@@ -42,8 +41,9 @@ def advance(
         Of payoffs; one serves all runs.
     first : int
         The row player's actions; 0 in a symmetric game.
-    log_policies, log_magnets, previous, totals : array (B, N)
-        State: `previous` payoffs where they are extrapolated, `totals` the sum of all policies so far.
+    policies, log_policies, log_magnets, previous, totals : array (B, N)
+        State: `policies` as the last step rounded them, so that it is the same run however often it is left and entered; `previous` payoffs where they are extrapolated;
+        `totals` the sum of all policies so far.
     step_sizes, magnet_strengths, magnet_rates : array (B,)
     step_size_power, magnet_strength_power, decay_time : float
     evaluation, magnet : int
@@ -53,25 +53,31 @@ def advance(
     begin, end : int
     wanted : array (W,) of int
         Increasing, from begin to end.
-    until : float
-        A run stops at the first row whose gap is at most this.
+    until : array (W,)
+        A run stops at the first row whose gap is at most the row's.
+    done : array (B,) of bool
+        Runs that stopped before: they stand still, and their gaps are written as 0.
     gaps, average_gaps : array (B, W)
-        Written; after a run's stop with what they were there.
-    kept, kept_magnets : array (B, W, N)
-        Written; `kept_magnets` only where the magnet moves.
+        Written; after a run's stop with what they were there, as all that follows.
+    kept : array (B, W, N)
+        Written.
+    kept_magnets : array (B, W or 0, N)
+        Written where there is room.
     stage_magnets : array (B, S, N)
-        Written: the magnets of the refreshes after begin, up to end.
+        Written: the magnets of the first S refreshes after begin.
     reached : array (B,) of int
         Written: the row at which a run stopped, or −1.
     """
     actions = log_policies.shape[1]
-    policy, payoff, base, work = np.empty(actions), np.empty(actions), np.empty(actions), np.empty(actions)
+    payoff, base, work = np.empty(actions), np.empty(actions), np.empty(actions)
     for run in range(len(log_policies)):
-        matrix, log_policy, log_magnet, total = matrices[min(run, len(matrices) - 1)], log_policies[run], log_magnets[run], totals[run]
-        for i in range(actions):
-            policy[i] = exponential(log_policy[i])
-        last = previous[run]
+        matrix, log_policy, policy = matrices[min(run, len(matrices) - 1)], log_policies[run], policies[run]
+        log_magnet, last, total = log_magnets[run], previous[run], totals[run]
         reached[run] = -1
+        if done[run]:
+            gaps[run], average_gaps[run] = 0.0, 0.0
+            kept[run], kept_magnets[run], stage_magnets[run] = log_policy, log_magnet, log_magnet
+            continue
         fresh, stage, row, at = False, 0, 0, begin
         while True:
             if row < len(wanted) and wanted[row] == at:
@@ -83,11 +89,12 @@ def advance(
                 fresh = True
                 gaps[run, row] = gap_of(payoff, first)
                 kept[run, row] = log_policy
-                if magnet == MOVING:
+                if kept_magnets.shape[1]:
                     kept_magnets[run, row] = log_magnet
-                if gaps[run, row] <= until:
+                if gaps[run, row] <= until[row]:
                     reached[run] = row
-                    gaps[run, row:], average_gaps[run, row:] = gaps[run, row], average_gaps[run, row]
+                    gaps[run, row:], average_gaps[run, row:], kept[run, row:] = gaps[run, row], average_gaps[run, row], log_policy
+                    kept_magnets[run, row:], stage_magnets[run, stage:] = log_magnet, log_magnet
                     break
                 row += 1
             if at == end:
@@ -104,8 +111,9 @@ def advance(
                 total[i] += policy[i]
             if magnet == REFRESHED and at % refresh_every == 0:
                 copy(log_policy, log_magnet)
-                copy(log_policy, stage_magnets[run, stage])
-                stage += 1
+                if stage < stage_magnets.shape[1]:
+                    copy(log_policy, stage_magnets[run, stage])
+                    stage += 1
             elif magnet == MOVING:
                 mix(log_magnet, log_policy, magnet_rates[run], base)
                 normalise_profile(base, first, work)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmd_games.jit import inlined
+from mmd_games.compiled.ordered import ordered
 
 LOWEST = -746.0
 """Below, the result is zero in float64."""
@@ -14,7 +14,7 @@ LOG_TWO_LOW = 1.42860682030941723212e-6
 """log 2 in two parts, the first of so few digits that whole multiples of it are exact (Cody & Waite, 1980)."""
 
 
-@inlined
+@ordered
 def exponential(x):
     """eˣ for x ≤ 709, within 2 units of the last place; −∞ gives 0 and NaN gives NaN."""
     x = LOWEST if x < LOWEST else x

@@ -6,27 +6,34 @@ import math
 
 from mmd_games import updates
 from mmd_games.compiled.exponential import exponential
+from mmd_games.compiled.ordered import ordered
 from mmd_games.compiled.products import payoffs_of
-from mmd_games.jit import inlined, joined
+from mmd_games.jit import comparing, joined
 
 ITERATE, EXTRAPOLATED, HALF_STEP, MIXTURE = range(4)
 """Where the payoff is evaluated."""
 STILL, REFRESHED, MOVING = range(3)
 """What the magnet does."""
 
-proximal_logits = inlined(updates.proximal_logits)
-geometric_mixture = inlined(updates.geometric_mixture)
-optimistic_payoff = inlined(updates.optimistic_payoff)
-decayed = inlined(updates.decayed)
+proximal_logits = ordered(updates.proximal_logits)
+geometric_mixture = ordered(updates.geometric_mixture)
+optimistic_payoff = ordered(updates.optimistic_payoff)
+decayed = ordered(updates.decayed)
+
+
+@comparing
+def largest(logits):
+    """The largest of some logits. Among NaN it is any number: what is relative to it is NaN all the same."""
+    top = -math.inf
+    for i in range(len(logits)):
+        top = max(top, logits[i])
+    return top
 
 
 @joined
 def normalise(logits, policy):
     """One player's logits become a log-policy, and `policy` its probabilities."""
-    top = -math.inf
-    for i in range(len(logits)):
-        top = logits[i] if logits[i] > top else top
-    total = 0.0
+    top, total = largest(logits), 0.0
     for i in range(len(logits)):
         shifted = logits[i] - top
         weight = exponential(shifted)
@@ -62,9 +69,13 @@ def mix(log_policy, log_magnet, weight, mixed):
 
 @joined
 def approach(payoff, base, log_magnet, step_size, magnet_strength, first, log_policy, policy):
-    """The proximal step from `base`, normalised, into `log_policy`, and its probabilities into `policy`."""
-    for i in range(len(base)):
-        log_policy[i] = proximal_logits(payoff[i], base[i], log_magnet[i], step_size, magnet_strength)
+    """The proximal step from `base`, normalised, into `log_policy`, and its probabilities into `policy`; without strength there is no magnet, where 0·(−∞) would be."""
+    if magnet_strength == 0.0:
+        for i in range(len(base)):
+            log_policy[i] = proximal_logits(payoff[i], base[i], 0.0, step_size, magnet_strength)
+    else:
+        for i in range(len(base)):
+            log_policy[i] = proximal_logits(payoff[i], base[i], log_magnet[i], step_size, magnet_strength)
     normalise_profile(log_policy, first, policy)
 
 
@@ -86,7 +97,7 @@ def step(matrix, first, log_policy, policy, log_magnet, payoff, fresh, previous,
         normalise_profile(base, first, work)
         copy(base, log_policy)
         magnet_strength = 0.0
-    if evaluation == MIXTURE:
+    if evaluation == MIXTURE and explicit:
         payoffs_of(matrix, first, work, payoff)
     elif not fresh:
         payoffs_of(matrix, first, policy, payoff)

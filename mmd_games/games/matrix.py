@@ -9,7 +9,7 @@ import numpy as np
 from mmd_games.arrays import Array, block_slices, namespace
 from mmd_games.errors import InputError
 from mmd_games.games.table_game import TableGame
-from mmd_games.games.tables import as_table, check_labels
+from mmd_games.games.tables import as_table, check_labels, coarse_notes
 
 
 class MatrixGame(TableGame):
@@ -57,6 +57,7 @@ class MatrixGame(TableGame):
             raise InputError("The table is 1 × 1: a game needs at least two actions.")
         table.flags.writeable = False
         self.payoff_matrix = table
+        self.notes = coarse_notes(payoffs, table)
         self.blocks = (rows, columns)
         self.name = name
         row_names = check_labels(list(map(str, range(rows))) if row_labels is None else row_labels, rows, "rows")
@@ -64,9 +65,11 @@ class MatrixGame(TableGame):
         self.labels = None if row_labels is None and column_labels is None else (row_names, column_names)
 
     def payoffs(self, policy: Array) -> Array:
-        """What each row receives against y, then what each column receives against x: Ay and −Aᵀx."""
+        """What each row receives against y, then what each column receives against x: Ay and −Aᵀx, for one profile or a batch."""
         rows, columns = block_slices(self.blocks)
         matrix = self.payoff_matrix
+        if policy.ndim > 1 and not self.is_stack:
+            return namespace(policy).concat([policy[..., columns] @ matrix.T, -(policy[..., rows] @ matrix)], axis=-1)
         received = (matrix @ policy[..., columns, None])[..., 0]
         paid = (policy[..., None, rows] @ matrix)[..., 0, :]
         return namespace(received).concat([received, -paid], axis=-1)

@@ -9,7 +9,7 @@ import numpy as np
 from mmd_games.arrays import Array
 from mmd_games.errors import InputError
 from mmd_games.games.table_game import TableGame
-from mmd_games.games.tables import as_table, check_labels, place
+from mmd_games.games.tables import as_table, check_labels, coarse_notes, coarseness, place
 
 TOLERANCE = 1e-9
 """How far P + Pᵀ may be from 1: the rounding of a table printed with nine digits."""
@@ -23,7 +23,8 @@ class PreferenceGame(TableGame):
     Parameters
     ----------
     preference : array (n, n)
-        ``preference[i, j]`` is the probability that i is preferred to j; entries in [0, 1], P + Pᵀ = 1 within 1e-9, n at least 2.
+        ``preference[i, j]`` is the probability that i is preferred to j; entries in [0, 1], P + Pᵀ = 1 within 1e-9, n at least 2. A table of float32 is taken as it
+        stands; reports then say from where on gaps are below its rounding.
     labels : sequence of str, optional
         Names of the n actions.
     name : str, optional
@@ -57,18 +58,19 @@ class PreferenceGame(TableGame):
             )
         error = table + table.T - 1.0
         row, column = map(int, np.unravel_index(np.argmax(np.abs(error)), error.shape))
-        worst = float(abs(error[row, column]))
-        if worst > TOLERANCE and not symmetrise:
+        worst, tolerance = float(abs(error[row, column])), _tolerance(preference)
+        if worst > tolerance and not symmetrise:
             raise InputError(
-                f"P + Pᵀ must be 1 within {TOLERANCE:g}: {place(row, column, labels)} and its mirror are {table[row, column]:.9g} and "
+                f"P + Pᵀ must be 1 within {tolerance:g}: {place(row, column, labels)} and its mirror are {table[row, column]:.9g} and "
                 f"{table[column, row]:.9g}, which sum to {table[row, column] + table[column, row]:.9g} (--symmetrise, or symmetrise=True, would average each pair)."
             )
         # Where a pair sums to 1 in floating point, the entry of at least 1/2 less 1/2 is exact; elsewhere take the mean of the two.
         exact = np.where(table >= 0.5, table - 0.5, 0.5 - table.T)
         self._set(np.where(error == 0.0, exact, (table - table.T) / 2), labels, name, "win probability")
         self.value_offset = 0.5
-        if worst > TOLERANCE:
-            self.notes = (f"symmetrised: P + Pᵀ was off by up to {worst:.3g} (at {place(row, column, labels)}); each pair was averaged.",)
+        self.notes = coarse_notes(preference, table)
+        if worst > tolerance:
+            self.notes += (f"symmetrised: P + Pᵀ was off by up to {worst:.3g} (at {place(row, column, labels)}); each pair was averaged.",)
 
     @classmethod
     def from_payoffs(cls, payoffs: Array, labels: Sequence[str] | None = None, name: str = "a symmetric game") -> PreferenceGame:
@@ -83,12 +85,13 @@ class PreferenceGame(TableGame):
         labels = _check_square(table, labels)
         error = table + table.T
         row, column = map(int, np.unravel_index(np.argmax(np.abs(error)), error.shape))
-        if abs(error[row, column]) > TOLERANCE * np.max(np.abs(table)):
+        if abs(error[row, column]) > _tolerance(payoffs) * np.max(np.abs(table)):
             raise InputError(
                 f"A symmetric game needs S + Sᵀ = 0: {place(row, column, labels)} and its mirror are {table[row, column]:.9g} and {table[column, row]:.9g} (for two different players use MatrixGame)."
             )
         game = object.__new__(cls)
         game._set(table / 2 - table.T / 2, labels, name, "payoff")
+        game.notes = coarse_notes(payoffs, table)
         return game
 
     def _set(self, skew: np.ndarray, labels: tuple[str, ...] | None, name: str, units: str) -> None:
@@ -108,12 +111,19 @@ class PreferenceGame(TableGame):
         return self.payoff_matrix + 0.5
 
     def payoffs(self, policy: Array) -> Array:
-        """How much more often than half the time each action wins against the policy: Sπ."""
+        """How much more often than half the time each action wins against the policy, or each of a batch: Sπ."""
+        if policy.ndim > 1 and not self.is_stack:
+            return -(policy @ self.payoff_matrix)  # Sᵀ = −S: one product of matrices
         return (self.payoff_matrix @ policy[..., None])[..., 0]
 
     def against(self, block: int, opponents: np.ndarray) -> np.ndarray:
         """Columns of S, one for each drawn opponent."""
         return self.payoff_matrix[:, opponents]
+
+
+def _tolerance(values: Array) -> float:
+    """How far a pair may be off: the rounding of nine digits, or of two coarser numbers."""
+    return max(TOLERANCE, 4 * coarseness(values))
 
 
 def _check_square(table: np.ndarray, labels: Sequence[str] | None) -> tuple[str, ...] | None:

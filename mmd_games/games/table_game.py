@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
-from mmd_games.arrays import Array, block_slices, namespace
+from mmd_games.arrays import Array, block_slices, namespace, on_device
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, require_symmetric
 from mmd_games.games.rounding import LONG_UNIT, SAFETY, certified_product, certified_products, gamma, rounded
@@ -39,9 +40,9 @@ class TableGame(Game):
         xp = namespace(self.payoff_matrix)
         return xp.max(self.payoff_matrix, axis=(-2, -1)) / 2 - xp.min(self.payoff_matrix, axis=(-2, -1)) / 2
 
-    @property
-    def largest_payoff(self) -> float:
-        """max|A|, over a whole stack too."""
+    @cached_property
+    def largest_payoff(self) -> float:  # type: ignore[override]
+        """max|A|, over a whole stack too; looked up once, since every error bound asks for it."""
         return max(float(np.max(np.asarray(self.payoff_matrix))), -float(np.min(np.asarray(self.payoff_matrix))))
 
     @property
@@ -81,11 +82,19 @@ class TableGame(Game):
         paid, error_of_paid = product(np.swapaxes(matrix, -2, -1), profile[..., parts[0]])
         return np.concatenate([received, -paid], axis=-1), np.maximum(error, error_of_paid)
 
+    def beside(self, array: Array) -> Self:
+        """The same game with its table in the library, and on the device, of another array."""
+        moved = copy.copy(self)
+        vars(moved).pop("largest_payoff", None)
+        moved.payoff_matrix = on_device(np.asarray(self.payoff_matrix).copy(), array)
+        return moved
+
     @classmethod
     def stack(cls, games: Sequence[Self]) -> Self:
         """Games of one shape as one game with a leading batch axis."""
         first = games[0]
         stacked = copy.copy(first)
+        vars(stacked).pop("largest_payoff", None)
         stacked.payoff_matrix = np.stack([game.payoff_matrix for game in games])
         stacked.name = f"{len(games)} games"
         return stacked

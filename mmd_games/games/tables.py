@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmd_games.arrays import Array, require_memory
+from mmd_games.arrays import Array, require_memory, to_numpy
 from mmd_games.errors import InputError
 
 
@@ -19,7 +19,7 @@ def place(row: int, column: int, labels: Sequence[str] | None = None) -> str:
 def as_table(values: Array, kind: str) -> np.ndarray:
     """A copy of `values` as a two-dimensional float64 array of finite numbers, or a sentence that says what is wrong."""
     try:
-        table = np.array(values, dtype=np.float64)
+        table = np.array(to_numpy(values), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"The {kind} table must be a rectangle of numbers ({error}).") from None
     if table.size == 0:
@@ -30,6 +30,24 @@ def as_table(values: Array, kind: str) -> np.ndarray:
         row, column = map(int, np.argwhere(~np.isfinite(table))[0])
         raise InputError(f"{place(row, column)} of the {kind} table is {table[row, column]}; every entry must be a finite number.")
     return table
+
+
+def coarseness(values: Array) -> float:
+    """The unit roundoff of a table that was given in less than float64, else 0: entries are known to that part of themselves only."""
+    kind = to_numpy(values).dtype if hasattr(values, "dtype") else np.dtype(np.float64)
+    return float(np.finfo(kind).eps) / 2 if kind.kind == "f" and kind.itemsize < 8 else 0.0
+
+
+def coarse_notes(values: Array, table: np.ndarray) -> tuple[str, ...]:
+    """What a reader of a report must know of such a table: from where on gaps say nothing of the game that was meant."""
+    unit = coarseness(values)
+    if not unit:
+        return ()
+    # Each player's payoffs are off by at most the roundoff of the largest entry.
+    floor = 2 * unit * float(np.max(np.abs(table)))
+    return (
+        f"read from {8 * to_numpy(values).dtype.itemsize}-bit numbers, which are known to {unit:.1e} of themselves: gaps below {floor:.1e} say nothing of the game meant.",
+    )
 
 
 def check_labels(labels: Sequence[str], count: int, of: str) -> tuple[str, ...]:

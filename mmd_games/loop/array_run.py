@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmd_games.arrays import Array
+from mmd_games.arrays import Array, namespace, to_numpy
 from mmd_games.games.game import Game
 from mmd_games.loop.feedback import Feedback, Payoffs
 from mmd_games.loop.progress import Interrupt, Progress
@@ -32,24 +32,25 @@ def run_arrays(
     """
     algorithm, rule = runs.algorithm, runs.rule
     steady = rule is None or rule.steady
+    exp = namespace(runs.log_start).exp
     unreached = np.ones(len(runs), dtype=bool)
     traces: dict[int, Trace] = {}
 
     with np.errstate(over="ignore", invalid="ignore"):  # a policy that stops being finite is reported in words
         state = algorithm.init(runs.log_start)
         log_policy, step = runs.log_policy(state), 0
-        total = np.exp(log_policy)
+        total = exp(log_policy)
         if rule is not None:
             recorder.add_stage(0, state)
         while True:
             finished = step >= steps or interrupt.pressed
             if finished or recorder.wants(step):
-                gap = payoffs.gap(log_policy)
-                runs.require_policy(log_policy, gap, step)
+                gap, kept = to_numpy(payoffs.gap(log_policy)), to_numpy(log_policy)
+                runs.require_policy(kept, gap, step)
                 reached = unreached & (gap <= until) if until is not None else ~unreached
                 unreached &= ~reached
                 finished |= not np.any(unreached)
-                recorder.add(step, payoffs.products, gap, _average_gap(runs.game, total, step), log_policy, pin=finished or bool(np.any(reached)))
+                recorder.add(step, payoffs.products, gap, _average_gap(runs.game, total, step), kept, pin=finished or bool(np.any(reached)))
                 if rule is not None and not steady and step > 0:
                     recorder.add_stage(step, state)
                 # At once, before the record is thinned for the sake of those that go on.
@@ -61,15 +62,15 @@ def run_arrays(
             state = algorithm.step(state, payoffs)
             step += 1
             log_policy = runs.log_policy(state)
-            total += np.exp(log_policy)
+            total += exp(log_policy)
             if rule is not None and steady and state.log_magnet is not magnet:
                 recorder.add_stage(step, state)
                 if recorder.wants_refresh() and not recorder.wants(step):
-                    recorder.add_refresh(step, payoffs.products, payoffs.gap(log_policy), _average_gap(runs.game, total, step))
+                    recorder.add_refresh(step, payoffs.products, to_numpy(payoffs.gap(log_policy)), _average_gap(runs.game, total, step))
     stopped = "interrupted" if interrupt.pressed and step < steps else "budget"
     return [traces[index] if index in traces else runs.trace(index, recorder, stopped, feedback) for index in range(len(runs))]
 
 
 def _average_gap(game: Game, total: Array, step: int) -> Array:
     """Gap of the arithmetic mean of the iterates 0, …, step."""
-    return game.gap_of_payoffs(game.payoffs(total / (step + 1)))
+    return to_numpy(game.gap_of_payoffs(game.payoffs(total / (step + 1))))

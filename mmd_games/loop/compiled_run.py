@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from mmd_games.arrays import Array
+from mmd_games.games.table_game import TableGame
+from mmd_games.loop.compiled_games import CompiledLowRank, CompiledTable
 from mmd_games.loop.feedback import Feedback
 from mmd_games.loop.progress import Interrupt, Progress
 from mmd_games.loop.recording import Recorder
@@ -49,11 +51,11 @@ def run_compiled(runs: Stack, steps: int, until: float | None, recorder: Recorde
     while True:
         stopping = interrupt.pressed
         end, wanted = (at, np.array([at])) if stopping else loop.visit(at, steps, recorder)
-        rows = loop.advance(at, end, wanted)
+        last = end if stopping else steps
+        rows = loop.advance(at, end, wanted, loop.limits(wanted, last, recorder))
         # Which rows some run stops at for the first time, and which cannot go on; found for all rows at once, since most visits have none.
         stops = {row: np.flatnonzero(rows.reached == row).tolist() for row in set(rows.reached.tolist()) - {-1}}
         broken = set(np.flatnonzero(~np.isfinite(rows.gaps).all(axis=0)).tolist())
-        last = end if stopping else steps
         for step, row, stage in rows.events():
             products = step * rule.products_per_step
             if stage is not None:
@@ -70,10 +72,11 @@ def run_compiled(runs: Stack, steps: int, until: float | None, recorder: Recorde
             if row in broken:
                 runs.require_policy(log_policy, gap, step)
             recorder.add(step, products, gap, average_gap, log_policy, pin=finished or bool(reached))
-            if not rule.steady and step > 0:
+            if not rule.steady and step > recorder.stages[-1][0]:  # an interrupted run may end at a row that it has
                 recorder.add_stage(step, loop.moved(rows, row, step))
             # At once, before the record is thinned for the sake of those that go on.
             traces.update((index, runs.trace(index, recorder, "tolerance", feedback)) for index in reached)
+            loop.stop(reached)
             progress(step, step if finished else steps, float(np.max(gap)))
             if finished:
                 stopped = "interrupted" if stopping and step < steps else "budget"
@@ -102,32 +105,32 @@ class _CompiledLoop:
     """The state of a stack of runs, as the compiled loop keeps it."""
 
     def __init__(self, runs: Stack, until: float | None):
-        from mmd_games.compiled.advance import advance  # numba is imported where it is used
-
-        self._advance = advance
-        self._runs, self._rule, self._until = runs, runs.rule, -np.inf if until is None else until
         game, count = runs.game, len(runs)
-        matrix = np.ascontiguousarray(game.payoff_matrix)  # type: ignore[attr-defined]
-        self._matrices = matrix if matrix.ndim == 3 else matrix[None]
-        self._first = game.blocks[0] if len(game.blocks) > 1 else 0
+        rule: Any = runs.rule
+        self._runs, self._rule, self._until = runs, rule, -np.inf if until is None else until
         self._log_policies = np.array(np.broadcast_to(runs.log_start, (count, game.actions)), dtype=np.float64)
         start: Any = runs.algorithm.init(runs.log_start)
         self._log_magnets = np.array(np.broadcast_to(start.log_magnet, self._log_policies.shape), dtype=np.float64)
-        self._previous, self._totals = np.zeros_like(self._log_policies), np.exp(self._log_policies)
+        self._played = CompiledTable(game) if isinstance(game, TableGame) else CompiledLowRank(game)
+        self._totals = self._played.summed(np.exp(self._log_policies))
+        self._previous = np.zeros_like(self._totals)
         self._numbers = [
-            np.array(np.broadcast_to(np.ravel(getattr(runs.rule, name)), count), dtype=np.float64) for name in ("step_size", "magnet_strength", "magnet_rate")
+            np.array(np.broadcast_to(np.ravel(getattr(rule, name)), count), dtype=np.float64) for name in ("step_size", "magnet_strength", "magnet_rate")
         ]
+        self._every = runs.rule.refresh_every if runs.rule.magnet == "refreshed" and runs.rule.steady else 0  # type: ignore[union-attr]
+        self._keeps_magnets = not rule.steady and rule.magnet in ("refreshed", "moving")
+        self._done = np.zeros(count, dtype=np.bool_)
         self._parts = _parts(count)
 
     def visit(self, at: int, steps: int, recorder: Recorder) -> tuple[int, np.ndarray]:
         """How far the next visit goes, and the steps on its way whose rows may be kept."""
         rule, (count, actions) = self._rule, self._log_policies.shape
-        work = count * rule.products_per_step * (self._matrices[0].size + 20.0 * actions + 200.0)
+        work = count * rule.products_per_step * (self._played.size + 20.0 * actions + 200.0)
         end = min(steps, at + max(1, int(VISIT / work)), max(at + 1, recorder.horizon()))
         most = max(1, min(ROWS, int(BYTES / (8 * count * actions))))
-        if rule.refresh_every:
-            end = min(end, at + most * rule.refresh_every)
-        wanted = recorder.candidates(at, end, rule.refresh_every)
+        if self._every:
+            end = min(end, at + most * self._every)
+        wanted = recorder.candidates(at, end, self._every)
         if len(wanted) > most:
             wanted = wanted[:most]
             end = int(wanted[-1])
@@ -135,11 +138,19 @@ class _CompiledLoop:
             wanted = np.append(wanted, steps)
         return end, wanted
 
-    def advance(self, begin: int, end: int, wanted: np.ndarray) -> _Rows:
+    def limits(self, wanted: np.ndarray, last: int, recorder: Recorder) -> np.ndarray:
+        """The gap at which a run stops, row by row; it does not at refreshes that only the record of refreshes wants."""
+        if not self._every:
+            return np.full(len(wanted), float(self._until))
+        return np.array([self._until if step == last or recorder.wants(step) else -np.inf for step in wanted.tolist()], dtype=np.float64)
+
+    def stop(self, reached: list[int]) -> None:
+        """These runs go no further."""
+        self._done[reached] = True
+
+    def advance(self, begin: int, end: int, wanted: np.ndarray, limits: np.ndarray) -> _Rows:
         """One visit, on as many threads as numba has."""
-        rule, shape = self._rule, self._log_policies.shape
-        moving = rule.magnet == "moving"
-        every = rule.refresh_every
+        rule, shape, every = self._rule, self._log_policies.shape, self._every
         refreshes = list(range((begin // every + 1) * every, end + 1, every)) if every else []
         rows = _Rows(
             wanted=wanted,
@@ -147,18 +158,17 @@ class _CompiledLoop:
             gaps=np.empty((shape[0], len(wanted))),
             averages=np.empty((shape[0], len(wanted))),
             kept=np.empty((shape[0], len(wanted), shape[1])),
-            kept_magnets=np.empty((shape[0], len(wanted) if moving else 0, shape[1])),
+            kept_magnets=np.empty((shape[0], len(wanted) if self._keeps_magnets else 0, shape[1])),
             stage_magnets=np.empty((shape[0], len(refreshes), shape[1])),
             reached=np.empty(shape[0], dtype=np.int64),
         )
 
         def part(some: slice) -> None:
-            matrices = self._matrices if len(self._matrices) == 1 else self._matrices[some]
-            self._advance(
-                matrices, self._first, self._log_policies[some], self._log_magnets[some], self._previous[some], self._totals[some],
+            self._played.advance(
+                *self._played.of(some), self._log_policies[some], self._log_magnets[some], self._previous[some], self._totals[some],
                 *(numbers[some] for numbers in self._numbers), float(rule.step_size_power), float(rule.magnet_strength_power), float(rule.decay_time),
-                EVALUATIONS.index(rule.evaluation), MAGNETS[rule.magnet], bool(rule.explicit), max(every, 1),
-                begin, end, wanted, float(self._until),
+                EVALUATIONS.index(rule.evaluation), MAGNETS[rule.magnet], bool(rule.explicit), max(rule.refresh_every, 1),
+                begin, end, wanted, limits, self._done[some],
                 rows.gaps[some], rows.averages[some], rows.kept[some], rows.kept_magnets[some], rows.stage_magnets[some], rows.reached[some],
             )  # fmt: skip
 
@@ -188,7 +198,7 @@ class _CompiledLoop:
 
     def moved(self, rows: _Rows, row: int, step: int) -> Any:
         """The same at a row of a rule whose magnet or settings move."""
-        magnets = rows.kept_magnets[:, row] if self._rule.magnet == "moving" else self._log_magnets
+        magnets = rows.kept_magnets[:, row] if self._keeps_magnets else self._log_magnets
         return self._stage(rows.kept[:, row].copy(), magnets.copy(), step)
 
     def _stage(self, log_policy: Array, log_magnet: Array, step: int) -> Any:

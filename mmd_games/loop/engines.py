@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 
+from mmd_games.arrays import Array
 from mmd_games.errors import InputError, unknown
+from mmd_games.games.game import Game
+from mmd_games.games.implicit.low_rank import LowRankGame
 from mmd_games.games.matrix import MatrixGame
 from mmd_games.games.preference import PreferenceGame
 from mmd_games.loop.feedback import Exact, Feedback
@@ -16,9 +20,15 @@ Engine = Literal["auto", "array", "compiled"]
 ENGINES = ("auto", "array", "compiled")
 WORTH = 20_000
 """Steps of all runs together from which the compiled loop is taken by itself: fewer are done before numba is imported."""
+LARGE = 1000
+"""Actions from which fewer steps are enough, in proportion."""
 SHARED = 256
 """Actions of a game from which several runs on it are one matrix product a step, which beats the compiled loop's one after the other."""
-COVERED = "the log-linear family (mpo, mmd, pu, nash-md, mwu, omwu, extragradient) on tables of float64, with exact payoffs"
+HALVED = 512
+"""Actions from which the compiled product that reads one triangle beats BLAS, which reads both."""
+WORTH_HALVING = 2e10
+"""Entries of a whole run from which it is worth the import of numba."""
+COVERED = "the log-linear family (mpo, mmd, pu, nash-md, mwu, omwu, extragradient) on tables of float64 and games of low rank, with exact payoffs"
 
 
 def require_engine(engine: str) -> None:
@@ -41,7 +51,25 @@ def takes_compiled(engine: str, runs: Stack, feedback: Feedback, steps: int) -> 
     if engine != "auto":
         return engine == "compiled"
     shared = len(runs) > 1 and not runs.game.is_stack and runs.game.actions >= SHARED
-    return not obstacle and not shared and steps * len(runs) >= WORTH
+    return not obstacle and not shared and steps * len(runs) * max(1.0, runs.game.actions / LARGE) >= WORTH
+
+
+def product_of(game: Game, steps: int) -> Callable[[Array], Array]:
+    """The function policy → payoffs of an array run: the game's own, or for a large skew table in a long run the compiled product that reads one triangle of it."""
+    table = getattr(game, "payoff_matrix", None)
+    whole = type(game).payoffs is not PreferenceGame.payoffs or not isinstance(table, np.ndarray) or table.ndim != 2 or table.dtype != np.float64
+    if whole or game.actions < HALVED or steps * float(game.actions) ** 2 < WORTH_HALVING:
+        return game.payoffs
+    from mmd_games.compiled.products import half_product  # numba is imported where it is used
+
+    def payoffs(policy: Array) -> Array:
+        if policy.ndim > 1:
+            return game.payoffs(policy)
+        received = np.empty(len(policy))
+        half_product(table, np.ascontiguousarray(policy), received)
+        return received
+
+    return payoffs
 
 
 def _obstacle(runs: Stack, feedback: Feedback) -> str:
@@ -50,8 +78,10 @@ def _obstacle(runs: Stack, feedback: Feedback) -> str:
         return f"{type(runs.algorithm).__name__}, which is not of that family"
     if not isinstance(feedback, Exact):
         return f"the feedback {feedback}"
+    if type(runs.game).payoffs is LowRankGame.payoffs:
+        return ""
     if type(runs.game).payoffs not in (PreferenceGame.payoffs, MatrixGame.payoffs):
-        return f"{runs.game.name}, whose payoffs come from no stored table"
+        return f"{runs.game.name}, whose payoffs come neither from a stored table nor from a low rank"
     matrix = runs.game.payoff_matrix  # type: ignore[attr-defined]
     if not isinstance(matrix, np.ndarray) or matrix.dtype != np.float64:
         return f"{runs.game.name}, whose table is not a NumPy array of float64"

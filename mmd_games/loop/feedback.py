@@ -73,18 +73,26 @@ class Sampled:
 class Payoffs:
     """The oracle that the loop hands to an algorithm: evaluates, counts products, and remembers the last one of a gap.
 
+    Parameters
+    ----------
+    game : Game
+    feedback : Feedback
+    product : callable policy → payoffs, optional
+        A faster way to the game's exact payoffs than its own.
+
     Attributes
     ----------
     products : int
         Calls so far. Gaps that the loop records for itself are not counted.
     """
 
-    def __init__(self, game: Game, feedback: Feedback):
+    def __init__(self, game: Game, feedback: Feedback, product: Callable[[Array], Array] | None = None):
         self.blocks = game.blocks
         self.products = 0
         self._game = game
+        self._product = product or game.payoffs
         self._exact = isinstance(feedback, Exact)
-        self._learn = feedback.begin(game)
+        self._learn = self._product if self._exact else feedback.begin(game)
         self._last: tuple[Array, Array] | None = None
 
     def __call__(self, log_policy: Array) -> Array:
@@ -96,5 +104,5 @@ class Payoffs:
 
     def gap(self, log_policy: Array) -> Array:
         """The exact duality gap at a log-policy, whatever the feedback; free where the algorithm evaluates there next."""
-        self._last = (log_policy, self._game.payoffs(namespace(log_policy).exp(log_policy)))
+        self._last = (log_policy, self._product(namespace(log_policy).exp(log_policy)))
         return self._game.gap_of_payoffs(self._last[1])

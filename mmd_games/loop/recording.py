@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mmd_games.arrays import Array, log_normalise, require_memory
+from mmd_games.arrays import Array, log_normalise, require_memory, to_numpy
 from mmd_games.errors import require_whole
 
 
@@ -112,8 +112,8 @@ class Recorder:
 
     def add_stage(self, step: int, state: Any) -> None:
         """Keep the magnet and the settings in force from this step on."""
-        magnet = log_normalise(np.zeros_like(state.log_policy) + state.log_magnet, self._blocks)
-        self.stages.append((step, magnet, state.magnet_strength, state.step_size))
+        magnet = log_normalise(np.zeros_like(to_numpy(state.log_policy)) + to_numpy(state.log_magnet), self._blocks)
+        self.stages.append((step, magnet, to_numpy(state.magnet_strength), to_numpy(state.step_size)))
 
     def gap_rows(self) -> list[tuple[int, Any]]:
         """All kept rows by step: the grids', the refreshes', and those of kept policies."""

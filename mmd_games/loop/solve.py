@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from array_api_compat import device
 
 from mmd_games.algorithms.log_linear import LogLinear
 from mmd_games.algorithms.magnetic import MagneticPreferenceOptimization
-from mmd_games.arrays import Array, log_normalise, uniform_log_policy
+from mmd_games.arrays import Array, log_normalise, namespace, require_memory, to_numpy, uniform_log_policy
 from mmd_games.errors import InputError, require_positive, require_whole
 from mmd_games.games.game import Game, check_policy
 from mmd_games.loop.array_run import run_arrays
 from mmd_games.loop.compiled_run import run_compiled
-from mmd_games.loop.engines import Engine, require_engine, takes_compiled
+from mmd_games.loop.engines import Engine, product_of, require_engine, takes_compiled
 from mmd_games.loop.feedback import Exact, Feedback, Payoffs
 from mmd_games.loop.progress import Interrupt, Progress, interruptible, silent
 from mmd_games.loop.recording import Record, Recorder, require_recording_memory
@@ -24,6 +25,8 @@ from mmd_games.loop.trace import Trace
 
 DEFAULT_STEPS = 100_000
 """The budget where none is given."""
+STATE = 12
+"""Arrays of the size of a policy that a run needs on its way, at least."""
 
 
 def solve(
@@ -51,7 +54,8 @@ def solve(
     until : float, optional
         Stop at the first recorded step whose duality gap is at most this, in the game's units.
     start : array (actions,), optional
-        Probabilities of the first policy; default uniform.
+        Probabilities of the first policy; default uniform. Given as an array of another library, such as a torch tensor on a GPU, the run is made there, in float64; the
+        trace is in NumPy.
     record : Record, optional
         How much is kept.
     feedback : Feedback, optional
@@ -85,7 +89,7 @@ def solve(
     """
     budget = _Budget(steps, until)
     require_engine(engine)
-    runs = Stack([game], [_with_defaults(algorithm, game)], [_log_start(game, start)])
+    runs = Stack([game], [_with_defaults(algorithm, game)], [_log_start(game, start)], _like(start, feedback))
     with interruptible() as interrupt:
         return _run(runs, budget, record or Record(), feedback or Exact(), engine, progress, interrupt)[0]
 
@@ -124,16 +128,20 @@ def solve_many(
     budget, feedback = _Budget(steps, until), feedback or Exact()
     require_engine(engine)
     chosen = [_with_defaults(algorithm, game) for game, algorithm in zip(every[0], every[1], strict=True)]
+    entries = sum(game.actions for game in every[0])
+    require_memory(8.0 * STATE * entries, f"{count:,} runs with {entries:,} actions in all")
     log_starts = [_log_start(game, start) for game, start in zip(every[0], every[2], strict=True)]
+    likes = [_like(start, feedback) for start in every[2]]
     groups: dict[Any, list[int]] = {}
-    for index, (game, algorithm) in enumerate(zip(every[0], chosen, strict=True)):
+    for index, (game, algorithm, like) in enumerate(zip(every[0], chosen, likes, strict=True)):
         key = stacking_key(game, algorithm) if isinstance(feedback, Exact) else None
-        groups.setdefault(key or index, []).append(index)
+        place = None if like is None else (namespace(like), device(like))
+        groups.setdefault((key, place) if key else index, []).append(index)
 
     traces: dict[int, Trace] = {}
     with interruptible() as interrupt:
         for members in groups.values():
-            runs = Stack([every[0][i] for i in members], [chosen[i] for i in members], [log_starts[i] for i in members])
+            runs = Stack([every[0][i] for i in members], [chosen[i] for i in members], [log_starts[i] for i in members], likes[members[0]])
             traces.update(zip(members, _run(runs, budget, record or Record(), feedback, engine, progress, interrupt), strict=True))
     return [traces[index] for index in range(count)]
 
@@ -158,11 +166,20 @@ def _with_defaults(algorithm: Any, game: Game) -> Any:
     return algorithm.with_defaults(float(game.scale)) if hasattr(algorithm, "with_defaults") else algorithm
 
 
+def _like(start: Array | None, feedback: Feedback | None) -> Array | None:
+    """The start itself where it is an array of another library than NumPy, which the run then follows."""
+    if start is None or not hasattr(start, "shape") or namespace(start) is np:
+        return None
+    if not isinstance(feedback or Exact(), Exact):
+        raise InputError(f"{feedback} is drawn on NumPy arrays: give the start as one, or exact payoffs.")
+    return start
+
+
 def _log_start(game: Game, start: Array | None) -> np.ndarray:
     """The normalised logarithm of the first policy; probabilities of zero stay zero."""
     if start is None:
         return uniform_log_policy(game.blocks)
-    policy = np.asarray(check_policy(game, start), dtype=np.float64)
+    policy = np.asarray(check_policy(game, to_numpy(start)), dtype=np.float64)
     if policy.ndim != 1:
         raise InputError(f"A start is one policy of {game.actions} entries, got an array of shape {policy.shape}.")
     with np.errstate(divide="ignore"):
@@ -172,9 +189,9 @@ def _log_start(game: Game, start: Array | None) -> np.ndarray:
 def _run(runs: Stack, budget: _Budget, record: Record, feedback: Feedback, engine: Engine, progress: Progress, interrupt: Interrupt) -> list[Trace]:
     """Advance a stack of runs together by one of the engines, and return the trace of each."""
     compiled = takes_compiled(engine, runs, feedback, budget.steps)
-    payoffs = Payoffs(runs.game, feedback)
+    payoffs = Payoffs(runs.game, feedback, runs.game.payoffs if compiled else product_of(runs.game, budget.steps))
     payoffs.gap(runs.log_start)  # a game whose payoffs cannot be afforded says so before anything else is refused
-    require_recording_memory(record, runs.log_start.size, _stage_count(runs.rule, budget.steps))
+    require_recording_memory(record, len(runs) * runs.game.actions, _stage_count(runs.rule, budget.steps))
     recorder = Recorder(record, budget.steps, runs.game.blocks)
     if compiled:
         return run_compiled(runs, budget.steps, budget.until, recorder, feedback, progress, interrupt)

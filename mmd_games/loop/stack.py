@@ -9,7 +9,7 @@ import numpy as np
 
 from mmd_games.algorithms.log_linear import LogLinear, NamedMethod
 from mmd_games.algorithms.registry import to_spec
-from mmd_games.arrays import Array, require_memory
+from mmd_games.arrays import Array, on_device, require_memory
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, check_policy
 from mmd_games.games.table_game import TableGame
@@ -53,9 +53,11 @@ class Stack:
     games : list of Game
     algorithms : list
     log_starts : list of array (actions,)
+    like : array, optional
+        Of another library than NumPy: the runs are made there, on its device.
     """
 
-    def __init__(self, games: list[Game], algorithms: list[Any], log_starts: list[Array]):
+    def __init__(self, games: list[Game], algorithms: list[Any], log_starts: list[Array], like: Array | None = None):
         self._games, self._algorithms = games, algorithms
         self._alone = len(games) == 1
         self.game, self.algorithm, self.log_start = games[0], algorithms[0], log_starts[0]
@@ -69,6 +71,17 @@ class Stack:
             rules: list[Any] = [log_linear_of(algorithm) for algorithm in algorithms]
             columns = {name: np.array([[getattr(rule, name)] for rule in rules]) for name in NUMBERS}
             self.algorithm = self.rule = dataclasses.replace(rules[0], **columns)
+        if like is not None:
+            self._move(like)
+
+    def _move(self, like: Array) -> None:
+        """Go on in the library, and on the device, of another array."""
+        if self.rule is None or not isinstance(self.game, TableGame):
+            what = self._games[0].name if self.rule is not None else to_spec(self._algorithms[0])
+            raise InputError(f"{what} is played on NumPy arrays only: give the start as one (the log-linear family on tables follows its start to any device).")
+        self.game, self.log_start = self.game.beside(like), on_device(self.log_start, like)
+        if not self._alone:
+            self.algorithm = self.rule = dataclasses.replace(self.rule, **{name: on_device(getattr(self.rule, name), like) for name in NUMBERS})
 
     def __len__(self) -> int:
         return len(self._games)

@@ -1,0 +1,53 @@
+"""Games as the compiled loop takes them: plain arrays, and the function that advances runs on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mmd_games.arrays import require_memory
+
+
+class CompiledTable:
+    """A stored table as the compiled loop takes it, or a stack of them."""
+
+    def __init__(self, game: Any):
+        from mmd_games.compiled.advance import advance  # numba is imported where it is used
+
+        self.advance = advance
+        matrix = np.ascontiguousarray(game.payoff_matrix)
+        self._matrices = (matrix if matrix.ndim == 3 else matrix[None]).view()
+        self._matrices.flags.writeable = False  # of a stack as of one game, so that one compiled loop serves both
+        self._first = game.blocks[0] if len(game.blocks) > 1 else 0
+        self.size = self._matrices[0].size
+
+    def of(self, some: slice) -> tuple[Any, ...]:
+        """What some of the runs are played on, and their policies."""
+        return self._matrices if len(self._matrices) == 1 else self._matrices[some], self._first, self._policies[some]
+
+    def summed(self, policies: np.ndarray) -> np.ndarray:
+        """What the loop sums of the first policies: themselves, which it goes on from."""
+        self._policies = policies
+        return policies.copy()
+
+
+class CompiledLowRank:
+    """A game of low rank as the compiled loop takes it: its embeddings by dimensions, in float64."""
+
+    def __init__(self, game: Any):
+        from mmd_games.compiled.low_rank_runs import advance_low_rank
+
+        self.advance = advance_low_rank
+        require_memory(8.0 * game.actions * game.dimensions, f"The embeddings of {game.name}, by dimensions")
+        self._game = game
+        self._columns = np.ascontiguousarray(game.embeddings.T, dtype=np.float64)
+        self.size = 2 * self._columns.size
+
+    def of(self, some: slice) -> tuple[Any, ...]:
+        """What some of the runs are played on: all on the same."""
+        return self._columns, np.ascontiguousarray(self._game.mixing)
+
+    def summed(self, policies: np.ndarray) -> np.ndarray:
+        """What the loop sums of the policies: their mean embeddings."""
+        return policies @ self._columns.T
