@@ -13,35 +13,38 @@ import math
 import numpy as np
 
 from mmd_games.compiled.exponential import exponential
-from mmd_games.compiled.steps import geometric_mixture, largest, proximal_logits
-from mmd_games.jit import compiled
+from mmd_games.compiled.steps import geometric_mixture, proximal_logits
+from mmd_games.jit import comparing, compiled, joined
 
-TILE = 512
-"""Actions of a tile: some of their columns stay in the first-level cache."""
+TILE = 256
+"""Actions of a tile: eight of their columns stay in the first-level cache."""
+ZERO, STEP = np.uint64(0), np.uint64(TILE)
+"""An unsigned index cannot count from the end, so no entry is checked for that."""
 
 
-@compiled
+@joined
 def worth(columns, factors, begin, end, payoff):
     """Payoffs of a tile of actions, from what their embeddings are multiplied with; four dimensions together."""
-    for i in range(end - begin):
+    count = end - begin
+    for i in range(count):
         payoff[i] = 0.0
     whole = len(factors) - len(factors) % 4
     for k in range(0, whole, 4):
-        a, b, c, d = columns[k, begin:end], columns[k + 1, begin:end], columns[k + 2, begin:end], columns[k + 3, begin:end]
         of_a, of_b, of_c, of_d = factors[k], factors[k + 1], factors[k + 2], factors[k + 3]
-        for i in range(len(a)):
-            payoff[i] += of_a * a[i] + of_b * b[i] + of_c * c[i] + of_d * d[i]
+        for i in range(count):
+            j = begin + i
+            payoff[i] += of_a * columns[k, j] + of_b * columns[k + 1, j] + of_c * columns[k + 2, j] + of_d * columns[k + 3, j]
     for k in range(whole, len(factors)):
-        column, factor = columns[k, begin:end], factors[k]
-        for i in range(len(column)):
-            payoff[i] += factor * column[i]
+        factor = factors[k]
+        for i in range(count):
+            payoff[i] += factor * columns[k, begin + i]
 
 
-@compiled
-def _gather(columns, logits, begin, end, top, total, mean, weights):
-    """Add a tile's exponentials to the sums `total` and `mean`, which are relative to e^top; the new top and total."""
+@joined
+def gather(columns, logits, begin, end, top, total, mean, weights):
+    """Add the exponentials of a tile's logits to the sums `total` and `mean`, which are relative to e^top; the new top and total."""
     count = end - begin
-    highest = max(top, largest(logits[:count]))
+    highest = max(top, largest_of(logits, count))
     if highest > top:
         shrink = exponential(top - highest)
         total *= shrink
@@ -53,73 +56,73 @@ def _gather(columns, logits, begin, end, top, total, mean, weights):
         total += weight
     whole = len(mean) - len(mean) % 4
     for k in range(0, whole, 4):
-        a, b, c, d = columns[k, begin:end], columns[k + 1, begin:end], columns[k + 2, begin:end], columns[k + 3, begin:end]
         sum_a = sum_b = sum_c = sum_d = 0.0
-        for i in range(len(a)):
-            weight = weights[i]
-            sum_a += weight * a[i]
-            sum_b += weight * b[i]
-            sum_c += weight * c[i]
-            sum_d += weight * d[i]
+        for i in range(count):
+            weight, j = weights[i], begin + i
+            sum_a += weight * columns[k, j]
+            sum_b += weight * columns[k + 1, j]
+            sum_c += weight * columns[k + 2, j]
+            sum_d += weight * columns[k + 3, j]
         mean[k] += sum_a
         mean[k + 1] += sum_b
         mean[k + 2] += sum_c
         mean[k + 3] += sum_d
     for k in range(whole, len(mean)):
-        column, added = columns[k, begin:end], 0.0
-        for i in range(len(column)):
-            added += weights[i] * column[i]
+        added = 0.0
+        for i in range(count):
+            added += weights[i] * columns[k, begin + i]
         mean[k] += added
     return highest, total
 
 
+@comparing
+def largest_of(logits, count):
+    """The largest of the first so many logits; among NaN any number: what is relative to it is NaN all the same."""
+    top = -math.inf
+    for i in range(count):
+        top = max(top, logits[i])
+    return top
+
+
 @compiled
-def mean_of(columns, log_policy, mean):
-    """C of a log-policy, and its log-sum-exp."""
-    weights, top, total = np.empty(TILE), -math.inf, 0.0
+def mean_of(columns, log_policy, shift, magnet, weight, mean):
+    """C of a policy, `log_policy` − `shift`, or where `weight` is above 0 of its geometric mixture with the magnet; and the log-sum-exp."""
+    taken, weights, top, total = np.empty(TILE), np.empty(TILE), -math.inf, 0.0
     for k in range(len(mean)):
         mean[k] = 0.0
-    for begin in range(0, len(log_policy), TILE):
-        end = min(begin + TILE, len(log_policy))
-        top, total = _gather(columns, log_policy[begin:end], begin, end, top, total, mean, weights)
+    count = np.uint64(len(log_policy))
+    for begin in range(ZERO, count, STEP):
+        end = min(begin + STEP, count)
+        based(log_policy, shift, magnet, weight, begin, end, taken)
+        top, total = gather(columns, taken, begin, end, top, total, mean, weights)
     for k in range(len(mean)):
         mean[k] /= total
     return top + math.log(total)
 
 
+@joined
+def based(log_policy, shift, magnet, weight, begin, end, base):
+    """A tile of where an explicit step starts, the mixture of policy and magnet: see :func:`mmd_games.compiled.steps.mix`; of the policy itself for a weight of 0."""
+    if weight == 0.0:
+        for i in range(end - begin):
+            base[i] = log_policy[begin + i] - shift
+    else:
+        for i in range(end - begin):
+            entry = log_policy[begin + i] - shift
+            base[i] = magnet[begin + i] if weight == 1.0 else entry if entry == -math.inf else geometric_mixture(entry, magnet[begin + i], weight)
+
+
 @compiled
 def best_worth(columns, mixing, mean):
     """The largest payoff against a mean embedding."""
-    payoff, best, count = np.empty(TILE), -math.inf, columns.shape[1]
+    payoff, best, count = np.empty(TILE), -math.inf, np.uint64(columns.shape[1])
     factors = mean @ mixing
-    for begin in range(0, count, TILE):
-        end = min(begin + TILE, count)
+    for begin in range(ZERO, count, STEP):
+        end = min(begin + STEP, count)
         worth(columns, factors, begin, end, payoff)
         for i in range(end - begin):
             best = payoff[i] if payoff[i] > best or payoff[i] != payoff[i] else best
     return best
-
-
-@compiled
-def mean_of_mixture(columns, log_policy, shift, magnet, weight, mean):
-    """C of the geometric mixture of a policy, `log_policy` − `shift`, and the magnet."""
-    mixed, weights, top, total = np.empty(TILE), np.empty(TILE), -math.inf, 0.0
-    for k in range(len(mean)):
-        mean[k] = 0.0
-    for begin in range(0, len(log_policy), TILE):
-        end = min(begin + TILE, len(log_policy))
-        _base(log_policy[begin:end], shift, magnet[begin:end], weight, mixed)
-        top, total = _gather(columns, mixed, begin, end, top, total, mean, weights)
-    for k in range(len(mean)):
-        mean[k] /= total
-
-
-@compiled
-def _base(log_policy, shift, magnet, weight, base):
-    """Where an explicit step starts: see :func:`mmd_games.compiled.steps.mix`."""
-    for i in range(len(log_policy)):
-        entry = log_policy[i] - shift
-        base[i] = magnet[i] if weight == 1.0 else entry if entry == -math.inf else geometric_mixture(entry, magnet[i], weight)
 
 
 @compiled
@@ -129,22 +132,21 @@ def sweep(columns, mixing, against, logits, shift, magnet, step_size, magnet_str
     top, total = -math.inf, 0.0
     for k in range(len(mean)):
         mean[k] = 0.0
-    for begin in range(0, len(logits), TILE):
-        end = min(begin + TILE, len(logits))
+    count = np.uint64(len(logits))
+    for begin in range(ZERO, count, STEP):
+        end = min(begin + STEP, count)
         worth(columns, factors, begin, end, payoff)
-        here, pull_to = logits[begin:end], magnet[begin:end]
         if explicit:
-            _base(here, shift, pull_to, step_size * magnet_strength, base)
-            for i in range(len(here)):
+            based(logits, shift, magnet, step_size * magnet_strength, begin, end, base)
+            for i in range(end - begin):
                 payoff[i] = proximal_logits(payoff[i], base[i], 0.0, step_size, 0.0)
         else:
-            for i in range(len(here)):
-                payoff[i] = proximal_logits(payoff[i], here[i] - shift, pull_to[i], step_size, magnet_strength)
+            for i in range(end - begin):
+                payoff[i] = proximal_logits(payoff[i], logits[begin + i] - shift, magnet[begin + i], step_size, magnet_strength)
         if len(written):
-            target = written[begin:end]
-            for i in range(len(target)):
-                target[i] = payoff[i]
-        top, total = _gather(columns, payoff, begin, end, top, total, mean, weights)
+            for i in range(end - begin):
+                written[begin + i] = payoff[i]
+        top, total = gather(columns, payoff, begin, end, top, total, mean, weights)
     for k in range(len(mean)):
         mean[k] /= total
     return top + math.log(total)

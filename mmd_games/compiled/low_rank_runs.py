@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mmd_games.compiled.low_rank import best_worth, mean_of, mean_of_mixture, sweep
+from mmd_games.compiled.low_rank import best_worth, mean_of, sweep
 from mmd_games.compiled.steps import EXTRAPOLATED, HALF_STEP, MIXTURE, MOVING, REFRESHED, copy, decayed, geometric_mixture, optimistic_payoff
 from mmd_games.jit import compiled
 
@@ -41,7 +41,7 @@ def advance_low_rank(
             kept[run], kept_magnets[run], stage_magnets[run] = logits, log_magnet, log_magnet
             continue
         stage, row, at = 0, 0, begin
-        shift = mean_of(columns, logits, mean)
+        shift = mean_of(columns, logits, 0.0, log_magnet, 0.0, mean)
         while True:
             if row < len(wanted) and wanted[row] == at:
                 for k in range(dimensions):
@@ -70,7 +70,7 @@ def advance_low_rank(
                     against[k] = optimistic_payoff(mean[k], last[k]) if at > 0 else mean[k]
                     last[k] = mean[k]
             elif evaluation == MIXTURE:
-                mean_of_mixture(columns, logits, shift, log_magnet, step_size * strength, against)
+                mean_of(columns, logits, shift, log_magnet, step_size * strength, against)
             elif evaluation == HALF_STEP:
                 sweep(columns, mixing, mean, logits, shift, log_magnet, step_size, strength, explicit, nowhere, against)
             shift = sweep(columns, mixing, against, logits, shift, log_magnet, step_size, strength, explicit, logits, mean)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from mmd_games.arrays import Array, namespace, to_numpy
@@ -13,10 +16,39 @@ from mmd_games.loop.stack import Stack
 from mmd_games.loop.trace import Trace
 
 
+@dataclass(frozen=True, eq=False)
+class Position:
+    """Where runs stand that go on in another engine.
+
+    Attributes
+    ----------
+    step : int
+    state : State
+        Of the log-linear family.
+    total : array (..., actions)
+        Sum of all policies so far.
+    traces : dict
+        Of the members that have ended.
+    """
+
+    step: int
+    state: Any
+    total: Array
+    traces: dict[int, Trace]
+
+
 def run_arrays(
-    runs: Stack, steps: int, until: float | None, recorder: Recorder, payoffs: Payoffs, feedback: Feedback, progress: Progress, interrupt: Interrupt
-) -> list[Trace]:
-    """Advance a stack of runs together, and return the trace of each.
+    runs: Stack,
+    steps: int,
+    until: float | None,
+    recorder: Recorder,
+    payoffs: Payoffs,
+    feedback: Feedback,
+    progress: Progress,
+    interrupt: Interrupt,
+    leave: int | None = None,
+) -> list[Trace] | Position:
+    """Advance a stack of runs together, and return the trace of each, or where they stand at the step at which they leave.
 
     Parameters
     ----------
@@ -29,6 +61,7 @@ def run_arrays(
         Of the stack's game.
     feedback, progress, interrupt
         As the compiled run has them.
+    leave : int, optional
     """
     algorithm, rule = runs.algorithm, runs.rule
     steady = rule is None or rule.steady
@@ -58,6 +91,8 @@ def run_arrays(
                 progress(step, step if finished else steps, float(np.max(gap)))
             if finished:
                 break
+            if step == leave:
+                return Position(step, state, total, traces)
             magnet = getattr(state, "log_magnet", None)
             state = algorithm.step(state, payoffs)
             step += 1

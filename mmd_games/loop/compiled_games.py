@@ -22,13 +22,12 @@ class CompiledTable:
         self._first = game.blocks[0] if len(game.blocks) > 1 else 0
         self.size = self._matrices[0].size
 
-    def of(self, some: slice) -> tuple[Any, ...]:
-        """What some of the runs are played on, and their policies."""
-        return self._matrices if len(self._matrices) == 1 else self._matrices[some], self._first, self._policies[some]
+    def of(self, some: slice, policies: np.ndarray) -> tuple[Any, ...]:
+        """What some of the runs are played on, and their policies, as the last step has rounded them."""
+        return self._matrices if len(self._matrices) == 1 else self._matrices[some], self._first, policies[some]
 
     def summed(self, policies: np.ndarray) -> np.ndarray:
-        """What the loop sums of the first policies: themselves, which it goes on from."""
-        self._policies = policies
+        """What the loop sums of the policies: themselves."""
         return policies.copy()
 
 
@@ -44,8 +43,8 @@ class CompiledLowRank:
         self._columns = np.ascontiguousarray(game.embeddings.T, dtype=np.float64)
         self.size = 2 * self._columns.size
 
-    def of(self, some: slice) -> tuple[Any, ...]:
-        """What some of the runs are played on: all on the same."""
+    def of(self, some: slice, policies: np.ndarray) -> tuple[Any, ...]:
+        """What some of the runs are played on: all on the same, from their log-policies."""
         return self._columns, np.ascontiguousarray(self._game.mixing)
 
     def summed(self, policies: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from mmd_games.arrays import Array
 from mmd_games.games.table_game import TableGame
+from mmd_games.loop.array_run import Position
 from mmd_games.loop.compiled_games import CompiledLowRank, CompiledTable
 from mmd_games.loop.feedback import Feedback
 from mmd_games.loop.progress import Interrupt, Progress
@@ -30,8 +31,17 @@ EVALUATIONS = ("iterate", "extrapolated", "half_step", "mixture")
 MAGNETS = {"absent": 0, "fixed": 0, "refreshed": 1, "moving": 2}
 
 
-def run_compiled(runs: Stack, steps: int, until: float | None, recorder: Recorder, feedback: Feedback, progress: Progress, interrupt: Interrupt) -> list[Trace]:
-    """Advance a stack of runs of one rule on tables, and return the trace of each.
+def run_compiled(
+    runs: Stack,
+    steps: int,
+    until: float | None,
+    recorder: Recorder,
+    feedback: Feedback,
+    progress: Progress,
+    interrupt: Interrupt,
+    position: Position | None = None,
+) -> list[Trace]:
+    """Advance a stack of runs of one rule, and return the trace of each.
 
     Parameters
     ----------
@@ -39,15 +49,20 @@ def run_compiled(runs: Stack, steps: int, until: float | None, recorder: Recorde
     steps : int
     until : float or None
     recorder : Recorder
-        Empty.
+        Empty, or what an array run has left of it.
     feedback, progress, interrupt
         As the array run has them.
+    position : Position, optional
+        Where an array run left; default the start.
     """
-    loop = _CompiledLoop(runs, until)
     rule: Any = runs.rule
-    recorder.add_stage(0, loop.state(0))
-    traces: dict[int, Trace] = {}
-    at = 0
+    loop = _CompiledLoop(runs, until)
+    if position is None:
+        recorder.add_stage(0, loop.state(0))
+        at, traces = 0, {}
+    else:
+        loop.go_on(position)
+        at, traces = position.step, position.traces
     while True:
         stopping = interrupt.pressed
         end, wanted = (at, np.array([at])) if stopping else loop.visit(at, steps, recorder)
@@ -112,7 +127,8 @@ class _CompiledLoop:
         start: Any = runs.algorithm.init(runs.log_start)
         self._log_magnets = np.array(np.broadcast_to(start.log_magnet, self._log_policies.shape), dtype=np.float64)
         self._played = CompiledTable(game) if isinstance(game, TableGame) else CompiledLowRank(game)
-        self._totals = self._played.summed(np.exp(self._log_policies))
+        self._policies = np.exp(self._log_policies)
+        self._totals = self._played.summed(self._policies)
         self._previous = np.zeros_like(self._totals)
         self._numbers = [
             np.array(np.broadcast_to(np.ravel(getattr(rule, name)), count), dtype=np.float64) for name in ("step_size", "magnet_strength", "magnet_rate")
@@ -121,6 +137,16 @@ class _CompiledLoop:
         self._keeps_magnets = not rule.steady and rule.magnet in ("refreshed", "moving")
         self._done = np.zeros(count, dtype=np.bool_)
         self._parts = _parts(count)
+
+    def go_on(self, position: Position) -> None:
+        """From where an array run left."""
+        state, shape = position.state, self._log_policies.shape
+        self._log_policies[:], self._log_magnets[:] = np.broadcast_to(state.log_policy, shape), np.broadcast_to(state.log_magnet, shape)
+        self._policies[:] = np.exp(self._log_policies)
+        self._totals[:] = self._played.summed(np.broadcast_to(position.total, shape))
+        if state.previous_payoff is not None:
+            self._previous[:] = np.broadcast_to(state.previous_payoff, shape)
+        self.stop(list(position.traces))
 
     def visit(self, at: int, steps: int, recorder: Recorder) -> tuple[int, np.ndarray]:
         """How far the next visit goes, and the steps on its way whose rows may be kept."""
@@ -165,7 +191,7 @@ class _CompiledLoop:
 
         def part(some: slice) -> None:
             self._played.advance(
-                *self._played.of(some), self._log_policies[some], self._log_magnets[some], self._previous[some], self._totals[some],
+                *self._played.of(some, self._policies), self._log_policies[some], self._log_magnets[some], self._previous[some], self._totals[some],
                 *(numbers[some] for numbers in self._numbers), float(rule.step_size_power), float(rule.magnet_strength_power), float(rule.decay_time),
                 EVALUATIONS.index(rule.evaluation), MAGNETS[rule.magnet], bool(rule.explicit), max(rule.refresh_every, 1),
                 begin, end, wanted, limits, self._done[some],

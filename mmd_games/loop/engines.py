@@ -13,6 +13,7 @@ from mmd_games.games.game import Game
 from mmd_games.games.implicit.low_rank import LowRankGame
 from mmd_games.games.matrix import MatrixGame
 from mmd_games.games.preference import PreferenceGame
+from mmd_games.games.table_game import TableGame
 from mmd_games.loop.feedback import Exact, Feedback
 from mmd_games.loop.stack import Stack
 
@@ -20,6 +21,8 @@ Engine = Literal["auto", "array", "compiled"]
 ENGINES = ("auto", "array", "compiled")
 WORTH = 20_000
 """Steps of all runs together from which the compiled loop is taken by itself: fewer are done before numba is imported."""
+PATIENCE, CALLS, ENTRY = 0.5, 3e-5, 3e-10
+"""Seconds of array work before the compiled loop is loaded, and about how many a step's calls and each entry of a table take. By count and not by the clock, so that the same call gives the same bits."""
 LARGE = 1000
 """Actions from which fewer steps are enough, in proportion."""
 SHARED = 256
@@ -37,21 +40,29 @@ def require_engine(engine: str) -> None:
         raise unknown("engine", engine, ENGINES)
 
 
-def takes_compiled(engine: str, runs: Stack, feedback: Feedback, steps: int) -> bool:
-    """Whether these runs go through the compiled loop.
+def arrays_until(engine: str, runs: Stack, feedback: Feedback, steps: int) -> int | None:
+    """The step up to which these runs go through arrays before the compiled loop takes over: 0 for at once, None for never.
+
+    A run that may be long begins on arrays, for it may also end by its tolerance before numba would have been imported.
 
     Raises
     ------
     InputError
-        When that was asked for and cannot be; the sentence names what can.
+        When the compiled loop was asked for and cannot be; the sentence names what can.
     """
     obstacle = _obstacle(runs, feedback)
     if engine == "compiled" and obstacle:
         raise InputError(f"engine='compiled' does not cover {obstacle}: it runs {COVERED}. engine='array' runs everything.")
     if engine != "auto":
-        return engine == "compiled"
-    shared = len(runs) > 1 and not runs.game.is_stack and runs.game.actions >= SHARED
-    return not obstacle and not shared and steps * len(runs) * max(1.0, runs.game.actions / LARGE) >= WORTH
+        return 0 if engine == "compiled" else None
+    actions, table = runs.game.actions, isinstance(runs.game, TableGame)
+    shared = len(runs) > 1 and not runs.game.is_stack and actions >= SHARED
+    if obstacle or shared or steps * len(runs) * max(1.0, actions / LARGE) < WORTH:
+        return None
+    if not table and getattr(runs.rule, "evaluation", "") == "extrapolated":
+        return 0  # the compiled loop remembers the last embedding there, which an array run does not know
+    entries = len(runs) * (float(actions) ** 2 if table else 50.0 * actions)
+    return int(PATIENCE / (CALLS + ENTRY * entries))
 
 
 def product_of(game: Game, steps: int) -> Callable[[Array], Array]:

@@ -16,7 +16,7 @@ from mmd_games.errors import InputError, require_positive, require_whole
 from mmd_games.games.game import Game, check_policy
 from mmd_games.loop.array_run import run_arrays
 from mmd_games.loop.compiled_run import run_compiled
-from mmd_games.loop.engines import Engine, product_of, require_engine, takes_compiled
+from mmd_games.loop.engines import Engine, arrays_until, product_of, require_engine
 from mmd_games.loop.feedback import Exact, Feedback, Payoffs
 from mmd_games.loop.progress import Interrupt, Progress, interruptible, silent
 from mmd_games.loop.recording import Record, Recorder, require_recording_memory
@@ -62,7 +62,8 @@ def solve(
         What the players are told; default the exact payoffs. Recorded gaps are exact in any case.
     engine : {"auto", "array", "compiled"}
         "array" runs everything. "compiled" runs the log-linear family on tables in one compiled loop, the same to rounding: some fifty times faster on ten
-        actions, four times on a hundred. "auto" takes it from 20,000 steps on. Its first use on a machine compiles it, which takes about half a minute.
+        actions, four times on a hundred. "auto" begins on arrays and goes on in it where a budget of 20,000 steps or more is not spent within half a second of
+        work. Its first use on a machine compiles it, which takes some twenty seconds.
     progress : callable (step, steps, gap), optional
         Told at recorded steps; ``mg.StderrProgress()`` draws a bar.
 
@@ -188,14 +189,18 @@ def _log_start(game: Game, start: Array | None) -> np.ndarray:
 
 def _run(runs: Stack, budget: _Budget, record: Record, feedback: Feedback, engine: Engine, progress: Progress, interrupt: Interrupt) -> list[Trace]:
     """Advance a stack of runs together by one of the engines, and return the trace of each."""
-    compiled = takes_compiled(engine, runs, feedback, budget.steps)
-    payoffs = Payoffs(runs.game, feedback, runs.game.payoffs if compiled else product_of(runs.game, budget.steps))
+    leave = arrays_until(engine, runs, feedback, budget.steps)
+    payoffs = Payoffs(runs.game, feedback, runs.game.payoffs if leave is not None else product_of(runs.game, budget.steps))
     payoffs.gap(runs.log_start)  # a game whose payoffs cannot be afforded says so before anything else is refused
     require_recording_memory(record, len(runs) * runs.game.actions, _stage_count(runs.rule, budget.steps))
     recorder = Recorder(record, budget.steps, runs.game.blocks)
-    if compiled:
-        return run_compiled(runs, budget.steps, budget.until, recorder, feedback, progress, interrupt)
-    return run_arrays(runs, budget.steps, budget.until, recorder, payoffs, feedback, progress, interrupt)
+    position = None
+    if leave != 0:
+        made = run_arrays(runs, budget.steps, budget.until, recorder, payoffs, feedback, progress, interrupt, leave)
+        if isinstance(made, list):
+            return made
+        position = made
+    return run_compiled(runs, budget.steps, budget.until, recorder, feedback, progress, interrupt, position)
 
 
 def _stage_count(rule: LogLinear | None, steps: int) -> int:
