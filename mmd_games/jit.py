@@ -6,18 +6,32 @@ where ``NUMBA_CACHE_DIR`` says.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from numba import njit
 
 FLAGS = {"reassoc", "contract", "nsz", "arcp"}
-"""Sums may be taken in any order and quotients by reciprocals; NaN and infinity keep their meaning."""
+"""Sums may be taken in any order, and quotients by reciprocals; NaN stays NaN. A sum with infinities may be none in another order: see :func:`ordered`."""
+SOURCES = ("compiled/*.py", "equilibria/solvers/*.py", "updates.py", "jit.py")
+"""What is compiled. numba looks at the file of the function that is called alone, not at those of the functions that become part of it."""
+
+
+def digest_of(package: Path) -> str:
+    """A short name for the sources of a package as they are now."""
+    files = sorted(file for pattern in SOURCES for file in package.glob(pattern))
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:12]
+
+
+DIGEST = digest_of(Path(__file__).parent)
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """A compiled function that lets other threads run meanwhile, kept on disk where that can be written."""
+    """A compiled function that lets other threads run meanwhile, kept on disk, under the digest of all sources, where that can be written."""
     options: dict[str, Any] = {"nogil": True, "fastmath": FLAGS, "error_model": "numpy"}
+    function.__qualname__ = f"{function.__qualname__}-{DIGEST}"  # which the name of its file is made of
     try:
         return njit(cache=True, **options)(function)
     except RuntimeError:  # no directory for the cache is writable
@@ -34,6 +48,10 @@ def comparing(function: Callable[..., Any]) -> Any:
     return njit(nogil=True, fastmath={*FLAGS, "nnan"}, error_model="numpy", forceinline=True)(function)
 
 
-def inlined(function: Callable[..., Any]) -> Any:
-    """A function that is compiled into whatever calls it."""
-    return njit(inline="always", error_model="numpy")(function)
+def ordered(function: Callable[..., Any]) -> Any:
+    """A function of numbers that becomes part of whatever calls it, but not of the sums there, which may be taken in any order.
+
+    Rearranged, x − k·a − k·b is x − k·(a + b), which loses what the two parts of log 2 are for, and (1 − w)·a + w·b is a + w·(b − a), which is no number where both are −∞.
+    A product may still be rounded together with the sum after it, and quotients by one number be products with its reciprocal.
+    """
+    return njit(forceinline=True, fastmath={"arcp", "contract"}, error_model="numpy")(function)

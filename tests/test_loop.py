@@ -181,15 +181,16 @@ def test_defaults() -> None:
 # --- until ----------------------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("engine", ["array", "compiled"])
 @pytest.mark.parametrize("until", [0.2, 1e-2, 1e-5, 1e-9])
-def test_a_run_ends_at_the_first_recorded_step_that_is_good_enough(until: float) -> None:
+def test_a_run_ends_at_the_first_recorded_step_that_is_good_enough(until: float, engine: Any) -> None:
     algorithm = mg.MagneticPreferenceOptimization(step_size=0.5, magnet_strength=0.2, refresh_every=40)
-    ended = mg.solve(RPS, algorithm, until=until, start=START)
+    ended = mg.solve(RPS, algorithm, until=until, start=START, engine=engine)
     assert (ended.gap <= until, ended.stopped) == (True, "tolerance")
     assert np.all(ended.gaps[:-1][np.isin(ended.iterations[:-1], ended.policy_iterations)] > until)
     assert ended.steps == ended.iterations[-1] == ended.policy_iterations[-1]
     if ended.steps <= 500:  # all steps are recorded up to there
-        whole = mg.solve(RPS, algorithm, steps=500, start=START, record=ALL)
+        whole = mg.solve(RPS, algorithm, steps=500, start=START, record=ALL, engine=engine)
         assert ended.steps == np.flatnonzero(whole.gaps <= until)[0]
         np.testing.assert_array_equal(ended.log_policy, whole.log_policies[ended.steps])
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 
 from mmd_games.compiled.products import payoffs_of
-from mmd_games.compiled.steps import MOVING, REFRESHED, copy, decayed, mix, normalise_profile, step
-from mmd_games.jit import compiled
+from mmd_games.compiled.steps import EXTRAPOLATED, HALF_STEP, ITERATE, MIXTURE, MOVING, REFRESHED, copy, decayed, mix, step
+from mmd_games.jit import compiled, joined
 
 
 @compiled
@@ -23,6 +23,62 @@ def gap_of(payoff, first):
     for i in range(first, len(payoff)):
         other = payoff[i] if payoff[i] > other or payoff[i] != payoff[i] else other
     return best + other
+
+
+@joined
+def walk(
+    matrix, first, log_policy, policy, log_magnet, payoff, fresh, last, total, step_size, magnet_strength, magnet_rate,
+    step_size_power, magnet_strength_power, decay_time, evaluation, magnet, explicit, at, stop, nothing, base, work,
+):  # fmt: skip
+    """Steps between which nobody looks."""
+    steady = step_size_power == 0.0 and magnet_strength_power == 0.0
+    now, strength = step_size, magnet_strength
+    for steps in range(at, stop):
+        if not steady:
+            now = decayed(step_size, steps, decay_time, step_size_power)
+            strength = decayed(magnet_strength, steps, decay_time, magnet_strength_power)
+        step(
+            matrix, first, log_policy, policy, log_magnet, payoff, fresh, last, steps > 0, now, strength, evaluation, explicit, nothing, base, work
+        )  # fmt: skip
+        for i in range(len(total)):
+            total[i] += policy[i]
+        if magnet == MOVING:
+            # Unnormalised, since a constant drops out of every step; the record removes it.
+            mix(log_magnet, log_policy, magnet_rate, base)
+            copy(base, log_magnet)
+
+
+@compiled
+def stretch(
+    matrix, first, log_policy, policy, log_magnet, payoff, fresh, last, total, step_size, magnet_strength, magnet_rate,
+    step_size_power, magnet_strength_power, decay_time, evaluation, magnet, explicit, at, stop, nothing, base, work,
+):  # fmt: skip
+    """The same; each evaluation in a symmetric game by itself: with constants in place of choices ten actions take two thirds of the time."""
+    apart = at + int(fresh)
+    walk(
+        matrix, first, log_policy, policy, log_magnet, payoff, True, last, total, step_size, magnet_strength, magnet_rate,
+        step_size_power, magnet_strength_power, decay_time, evaluation, magnet, explicit, at, apart, nothing, base, work,
+    )  # fmt: skip
+    if first:
+        walk(
+            matrix, first, log_policy, policy, log_magnet, payoff, False, last, total, step_size, magnet_strength, magnet_rate,
+            step_size_power, magnet_strength_power, decay_time, evaluation, magnet, explicit, apart, stop, nothing, base, work,
+        )  # fmt: skip
+    elif explicit or evaluation in (HALF_STEP, MIXTURE):
+        walk(
+            matrix, 0, log_policy, policy, log_magnet, payoff, False, last, total, step_size, magnet_strength, magnet_rate,
+            step_size_power, magnet_strength_power, decay_time, evaluation, magnet, explicit, apart, stop, nothing, base, work,
+        )  # fmt: skip
+    elif evaluation == ITERATE:
+        walk(
+            matrix, 0, log_policy, policy, log_magnet, payoff, False, last, total, step_size, magnet_strength, magnet_rate,
+            step_size_power, magnet_strength_power, decay_time, ITERATE, magnet, False, apart, stop, nothing, base, work,
+        )  # fmt: skip
+    else:
+        walk(
+            matrix, 0, log_policy, policy, log_magnet, payoff, False, last, total, step_size, magnet_strength, magnet_rate,
+            step_size_power, magnet_strength_power, decay_time, EXTRAPOLATED, magnet, False, apart, stop, nothing, base, work,
+        )  # fmt: skip
 
 
 @compiled
@@ -69,7 +125,7 @@ def advance(
         Written: the row at which a run stopped, or −1.
     """
     actions = log_policies.shape[1]
-    payoff, base, work = np.empty(actions), np.empty(actions), np.empty(actions)
+    payoff, base, work, nothing = np.empty(actions), np.empty(actions), np.empty(actions), np.zeros(actions)
     for run in range(len(log_policies)):
         matrix, log_policy, policy = matrices[min(run, len(matrices) - 1)], log_policies[run], policies[run]
         log_magnet, last, total = log_magnets[run], previous[run], totals[run]
@@ -99,22 +155,16 @@ def advance(
                 row += 1
             if at == end:
                 break
-            known = at > 0
-            step_size, strength = step_sizes[run], magnet_strengths[run]
-            if step_size_power != 0.0 or magnet_strength_power != 0.0:
-                step_size = decayed(step_size, at, decay_time, step_size_power)
-                strength = decayed(strength, at, decay_time, magnet_strength_power)
-            step(matrix, first, log_policy, policy, log_magnet, payoff, fresh, last, known, step_size, strength, evaluation, explicit, base, work)
-            at += 1
-            fresh = False
-            for i in range(actions):
-                total[i] += policy[i]
+            stop = min(end, wanted[row]) if row < len(wanted) else end
+            if magnet == REFRESHED:
+                stop = min(stop, at + refresh_every - at % refresh_every)
+            stretch(
+                matrix, first, log_policy, policy, log_magnet, payoff, fresh, last, total, step_sizes[run], magnet_strengths[run], magnet_rates[run],
+                step_size_power, magnet_strength_power, decay_time, evaluation, magnet, explicit, at, stop, nothing, base, work,
+            )  # fmt: skip
+            at, fresh = stop, False
             if magnet == REFRESHED and at % refresh_every == 0:
                 copy(log_policy, log_magnet)
                 if stage < stage_magnets.shape[1]:
                     copy(log_policy, stage_magnets[run, stage])
                     stage += 1
-            elif magnet == MOVING:
-                mix(log_magnet, log_policy, magnet_rates[run], base)
-                normalise_profile(base, first, work)
-                copy(base, log_magnet)

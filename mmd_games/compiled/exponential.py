@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mmd_games.compiled.ordered import ordered
+from mmd_games.jit import ordered
 
 LOWEST = -746.0
 """Below, the result is zero in float64."""

@@ -16,8 +16,10 @@ from mmd_games.compiled.exponential import exponential
 from mmd_games.compiled.steps import geometric_mixture, proximal_logits
 from mmd_games.jit import comparing, compiled, joined
 
-TILE = 256
+TILE = 512
 """Actions of a tile: eight of their columns stay in the first-level cache."""
+SMALL, LARGE = 1e-200, 1e200
+"""Between these a sum of exponentials has lost nothing to underflow, nor gone over."""
 ZERO, STEP = np.uint64(0), np.uint64(TILE)
 """An unsigned index cannot count from the end, so no entry is checked for that."""
 
@@ -123,6 +125,38 @@ def best_worth(columns, mixing, mean):
         for i in range(end - begin):
             best = payoff[i] if payoff[i] > best or payoff[i] != payoff[i] else best
     return best
+
+
+@compiled
+def sweep_eight(columns, mixing, against, logits, shift, magnet, step_size, magnet_strength, mean):
+    """:func:`sweep` in place, not explicit, in eight dimensions: what is read of an action stays in registers until its exponential is added to c.
+
+    Exponentials are of the logits themselves, which are near those of a normalised policy; where their sum leaves float64 it is taken anew, relative to the largest.
+    """
+    f = against @ mixing
+    f_a, f_b, f_c, f_d, f_e, f_f, f_g, f_h = f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7]
+    sum_a = sum_b = sum_c = sum_d = sum_e = sum_f = sum_g = sum_h = total = 0.0
+    for i in range(len(logits)):
+        a, b, c, d = columns[0, i], columns[1, i], columns[2, i], columns[3, i]
+        e, g, h, j = columns[4, i], columns[5, i], columns[6, i], columns[7, i]
+        payoff = f_a * a + f_b * b + f_c * c + f_d * d + f_e * e + f_f * g + f_g * h + f_h * j
+        logit = proximal_logits(payoff, logits[i] - shift, magnet[i], step_size, magnet_strength)
+        logits[i] = logit
+        weight = exponential(logit)
+        total += weight
+        sum_a += weight * a
+        sum_b += weight * b
+        sum_c += weight * c
+        sum_d += weight * d
+        sum_e += weight * e
+        sum_f += weight * g
+        sum_g += weight * h
+        sum_h += weight * j
+    if not SMALL < total < LARGE:
+        return mean_of(columns, logits, 0.0, magnet, 0.0, mean)
+    mean[0], mean[1], mean[2], mean[3] = sum_a / total, sum_b / total, sum_c / total, sum_d / total
+    mean[4], mean[5], mean[6], mean[7] = sum_e / total, sum_f / total, sum_g / total, sum_h / total
+    return math.log(total)
 
 
 @compiled

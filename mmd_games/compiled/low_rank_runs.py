@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from mmd_games.compiled.low_rank import best_worth, mean_of, sweep
+from mmd_games.compiled.low_rank import best_worth, mean_of, sweep, sweep_eight
 from mmd_games.compiled.steps import EXTRAPOLATED, HALF_STEP, MIXTURE, MOVING, REFRESHED, copy, decayed, geometric_mixture, optimistic_payoff
 from mmd_games.jit import compiled
 
@@ -73,7 +73,10 @@ def advance_low_rank(
                 mean_of(columns, logits, shift, log_magnet, step_size * strength, against)
             elif evaluation == HALF_STEP:
                 sweep(columns, mixing, mean, logits, shift, log_magnet, step_size, strength, explicit, nowhere, against)
-            shift = sweep(columns, mixing, against, logits, shift, log_magnet, step_size, strength, explicit, logits, mean)
+            if dimensions == 8 and not explicit:
+                shift = sweep_eight(columns, mixing, against, logits, shift, log_magnet, step_size, strength, mean)
+            else:
+                shift = sweep(columns, mixing, against, logits, shift, log_magnet, step_size, strength, explicit, logits, mean)
             at += 1
             for k in range(dimensions):
                 total[k] += mean[k]

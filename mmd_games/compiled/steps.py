@@ -6,9 +6,8 @@ import math
 
 from mmd_games import updates
 from mmd_games.compiled.exponential import exponential
-from mmd_games.compiled.ordered import ordered
 from mmd_games.compiled.products import payoffs_of
-from mmd_games.jit import comparing, joined
+from mmd_games.jit import comparing, joined, ordered
 
 ITERATE, EXTRAPOLATED, HALF_STEP, MIXTURE = range(4)
 """Where the payoff is evaluated."""
@@ -69,13 +68,9 @@ def mix(log_policy, log_magnet, weight, mixed):
 
 @joined
 def approach(payoff, base, log_magnet, step_size, magnet_strength, first, log_policy, policy):
-    """The proximal step from `base`, normalised, into `log_policy`, and its probabilities into `policy`; without strength there is no magnet, where 0·(−∞) would be."""
-    if magnet_strength == 0.0:
-        for i in range(len(base)):
-            log_policy[i] = proximal_logits(payoff[i], base[i], 0.0, step_size, magnet_strength)
-    else:
-        for i in range(len(base)):
-            log_policy[i] = proximal_logits(payoff[i], base[i], log_magnet[i], step_size, magnet_strength)
+    """The proximal step from `base`, normalised, into `log_policy`, and its probabilities into `policy`."""
+    for i in range(len(base)):
+        log_policy[i] = proximal_logits(payoff[i], base[i], log_magnet[i], step_size, magnet_strength)
     normalise_profile(log_policy, first, policy)
 
 
@@ -87,16 +82,21 @@ def copy(source, target):
 
 
 @joined
-def step(matrix, first, log_policy, policy, log_magnet, payoff, fresh, previous, known, step_size, magnet_strength, evaluation, explicit, base, work):
+def step(
+    matrix, first, log_policy, policy, log_magnet, payoff, fresh, previous, known, step_size, magnet_strength, evaluation, explicit, nothing, base, work
+):  # fmt: skip
     """One update of the policy.
 
-    `payoff` holds the payoffs at the policy already where `fresh` is true, `previous` the last ones where `known` is; `base` and `work` are scratch.
+    `payoff` holds the payoffs at the policy already where `fresh` is true, `previous` the last ones where `known` is; `nothing` is a magnet of zeros, for 0·(−∞) is no number, and `base` and `work` are
+    scratch. What an explicit step starts from stays unnormalised, since a constant drops out of it.
     """
+    pull_to = nothing if explicit or magnet_strength == 0.0 else log_magnet
     if explicit:
         mix(log_policy, log_magnet, step_size * magnet_strength, base)
-        normalise_profile(base, first, work)
         copy(base, log_policy)
         magnet_strength = 0.0
+        if evaluation == MIXTURE:
+            normalise_profile(base, first, work)
     if evaluation == MIXTURE and explicit:
         payoffs_of(matrix, first, work, payoff)
     elif not fresh:
@@ -108,7 +108,7 @@ def step(matrix, first, log_policy, policy, log_magnet, payoff, fresh, previous,
             previous[i] = seen
     if evaluation == HALF_STEP:
         copy(log_policy, base)
-    approach(payoff, log_policy, log_magnet, step_size, magnet_strength, first, log_policy, policy)
+    approach(payoff, log_policy, pull_to, step_size, magnet_strength, first, log_policy, policy)
     if evaluation == HALF_STEP:
         payoffs_of(matrix, first, policy, payoff)
-        approach(payoff, base, log_magnet, step_size, magnet_strength, first, log_policy, policy)
+        approach(payoff, base, pull_to, step_size, magnet_strength, first, log_policy, policy)

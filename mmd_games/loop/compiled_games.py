@@ -38,14 +38,17 @@ class CompiledLowRank:
         from mmd_games.compiled.low_rank_runs import advance_low_rank
 
         self.advance = advance_low_rank
-        require_memory(8.0 * game.actions * game.dimensions, f"The embeddings of {game.name}, by dimensions")
-        self._game = game
-        self._columns = np.ascontiguousarray(game.embeddings.T, dtype=np.float64)
+        require_memory(8.0 * game.actions * max(8, game.dimensions), f"The embeddings of {game.name}, by dimensions")
+        # Eight dimensions have a loop of their own, so five to seven are filled up with zeros.
+        dimensions = 8 if 4 < game.dimensions < 8 else game.dimensions
+        self._columns, self._mixing = np.zeros((dimensions, game.actions)), np.zeros((dimensions, dimensions))
+        self._columns[: game.dimensions] = game.embeddings.T
+        self._mixing[: game.dimensions, : game.dimensions] = game.mixing
         self.size = 2 * self._columns.size
 
     def of(self, some: slice, policies: np.ndarray) -> tuple[Any, ...]:
         """What some of the runs are played on: all on the same, from their log-policies."""
-        return self._columns, np.ascontiguousarray(self._game.mixing)
+        return self._columns, self._mixing
 
     def summed(self, policies: np.ndarray) -> np.ndarray:
         """What the loop sums of the policies: their mean embeddings."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator
+from bisect import bisect_right
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -71,13 +70,12 @@ def run_compiled(
         # Which rows some run stops at for the first time, and which cannot go on; found for all rows at once, since most visits have none.
         stops = {row: np.flatnonzero(rows.reached == row).tolist() for row in set(rows.reached.tolist()) - {-1}}
         broken = set(np.flatnonzero(~np.isfinite(rows.gaps).all(axis=0)).tolist())
-        for step, row, stage in rows.events():
+        stage = 0
+        for row, step in enumerate(wanted.tolist()):
             products = step * rule.products_per_step
-            if stage is not None:
-                recorder.add_stage(step, loop.refreshed(rows, stage))
-                if recorder.wants_refresh() and not recorder.wants(step):
-                    recorder.add_refresh(step, products, *loop.gaps(rows, int(np.searchsorted(wanted, step))))
-                continue
+            stage = loop.add_stages(recorder, rows, stage, step)
+            if step in rows.refreshes and recorder.wants_refresh() and not recorder.wants(step):
+                recorder.add_refresh(step, products, *loop.gaps(rows, row))
             reached = [index for index in stops.get(row, ()) if index not in traces]
             finished = step >= last or len(traces) + len(reached) == len(runs)
             if not (finished or reached or recorder.wants(step)):
@@ -96,24 +94,8 @@ def run_compiled(
             if finished:
                 stopped = "interrupted" if stopping and step < steps else "budget"
                 return [traces[index] if index in traces else runs.trace(index, recorder, stopped, feedback) for index in range(len(runs))]
+        loop.add_stages(recorder, rows, stage, end)
         at = end
-
-
-class _Rows(SimpleNamespace):
-    """What one visit wrote: see :func:`mmd_games.compiled.advance.advance`; and the steps of its refreshes."""
-
-    def events(self) -> Iterator[tuple[int, int, int | None]]:
-        """Step, row and None of each row; step, 0 and stage of each refresh, which comes before the row of its step."""
-        refreshes = iter(enumerate(self.refreshes))
-        stage, due = next(refreshes, (None, math.inf))
-        for row, step in enumerate(self.wanted.tolist()):
-            while due <= step:
-                yield int(due), 0, stage
-                stage, due = next(refreshes, (None, math.inf))
-            yield step, row, None
-        while due < math.inf:
-            yield int(due), 0, stage
-            stage, due = next(refreshes, (None, math.inf))
 
 
 class _CompiledLoop:
@@ -174,11 +156,11 @@ class _CompiledLoop:
         """These runs go no further."""
         self._done[reached] = True
 
-    def advance(self, begin: int, end: int, wanted: np.ndarray, limits: np.ndarray) -> _Rows:
+    def advance(self, begin: int, end: int, wanted: np.ndarray, limits: np.ndarray) -> Any:
         """One visit, on as many threads as numba has."""
         rule, shape, every = self._rule, self._log_policies.shape, self._every
-        refreshes = list(range((begin // every + 1) * every, end + 1, every)) if every else []
-        rows = _Rows(
+        refreshes = range((begin // every + 1) * every, end + 1, every) if every else range(0)
+        rows = SimpleNamespace(
             wanted=wanted,
             refreshes=refreshes,
             gaps=np.empty((shape[0], len(wanted))),
@@ -209,7 +191,7 @@ class _CompiledLoop:
         """Without the batch axis where there is one run."""
         return values[0] if len(self._runs) == 1 else values
 
-    def gaps(self, rows: _Rows, row: int) -> tuple[Array, Array]:
+    def gaps(self, rows: Any, row: int) -> tuple[Array, Array]:
         """Of the iterates and of the averages, at a row."""
         return self.alone(rows.gaps[:, row]), self.alone(rows.averages[:, row])
 
@@ -217,12 +199,16 @@ class _CompiledLoop:
         """What a stage's record needs, at the present policies and magnets."""
         return self._stage(self._log_policies.copy(), self._log_magnets.copy(), step)
 
-    def refreshed(self, rows: _Rows, index: int) -> Any:
-        """The same just after a refresh."""
-        magnets = rows.stage_magnets[:, index].copy()
-        return self._stage(magnets, magnets, rows.refreshes[index])
+    def add_stages(self, recorder: Recorder, rows: Any, first: int, step: int) -> int:
+        """Record the refreshes of a visit from the first-th on, up to a step; how many of them are recorded then."""
+        count = bisect_right(rows.refreshes, step)
+        if count > first:
+            step_size, magnet_strength = self._rule.settings(0)
+            magnets = rows.stage_magnets[:, first:count].swapaxes(0, 1)
+            recorder.add_stages(rows.refreshes[first:count], list(magnets[:, 0] if len(self._runs) == 1 else magnets), magnet_strength, step_size)
+        return count
 
-    def moved(self, rows: _Rows, row: int, step: int) -> Any:
+    def moved(self, rows: Any, row: int, step: int) -> Any:
         """The same at a row of a rule whose magnet or settings move."""
         magnets = rows.kept_magnets[:, row] if self._keeps_magnets else self._log_magnets
         return self._stage(rows.kept[:, row].copy(), magnets.copy(), step)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -96,7 +98,7 @@ class Recorder:
         return np.union1d(steps, (stages - 1) * refresh_every)
 
     def wants_refresh(self) -> bool:
-        """Whether the refresh that just began a stage would be kept."""
+        """Whether the refresh that began the last stage would be kept."""
         return self._refreshes.wants(len(self.stages))
 
     def add(self, step: int, products: int, gap: Array, average_gap: Array, log_policy: Array, *, pin: bool = False) -> None:
@@ -114,6 +116,10 @@ class Recorder:
         """Keep the magnet and the settings in force from this step on."""
         magnet = log_normalise(np.zeros_like(to_numpy(state.log_policy)) + to_numpy(state.log_magnet), self._blocks)
         self.stages.append((step, magnet, to_numpy(state.magnet_strength), to_numpy(state.step_size)))
+
+    def add_stages(self, steps: Sequence[int], log_magnets: Sequence[Array], magnet_strength: Array, step_size: Array) -> None:
+        """Keep several stages, whose magnets are normalised, under one pair of settings."""
+        self.stages.extend(zip(steps, log_magnets, repeat(magnet_strength), repeat(step_size)))
 
     def gap_rows(self) -> list[tuple[int, Any]]:
         """All kept rows by step: the grids', the refreshes', and those of kept policies."""

@@ -44,9 +44,7 @@ def test_a_tangent_learns_by_the_trainers_optimizer(changes: dict[str, float], r
     """Beside torch's AdamW on the model itself: the same groups and targets, two prompts on shared weights, fresh optimizers or old ones at a refresh."""
     settings, model = replace(SETTINGS, reset_optimizer_at_refresh=reset, **changes), Linear()
     learner = Tangent(model.jacobian(), 1.0).learner(settings, LATE)
-    optimizer = torch.optim.AdamW(
-        [model.weight], settings.learning_rate, (settings.adam_beta1, settings.adam_beta2), settings.adam_epsilon, weight_decay=0.0
-    )
+    optimizer = torch.optim.AdamW([model.weight], settings.learning_rate, (settings.adam_beta1, settings.adam_beta2), settings.adam_epsilon, weight_decay=0.0)
     generator = np.random.default_rng(1)
     policy = model.log_probs().detach().numpy()[None]
     for rollout in range(7):
