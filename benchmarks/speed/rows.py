@@ -156,7 +156,7 @@ def low_rank(bench: Bench) -> Measured:
     """A game of embeddings, which a step must read at least once."""
     game = mg.games.low_rank(n=bench.size(10**6), dimensions=8, seed=1)
     algorithm = mg.MagneticMirrorDescent().with_defaults(game.scale)
-    mine = covered(lambda engine: ours(game, algorithm, bench.steps(200), engine=engine, work=game.embeddings.nbytes))
+    mine = covered(lambda engine: ours(game, algorithm, bench.steps(1000), engine=engine, work=game.embeddings.nbytes))
     witness = by_hand(LowRankTable(game.embeddings, game.mixing), algorithm, 3)
     return duel(mine, streaming(bench.memory, bench.steps(20)), bench.long_rounds, common=3, allowed=EQUAL, witness=witness)[0]
 

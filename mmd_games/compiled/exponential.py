@@ -37,4 +37,6 @@ def exponential(x):
     # Two powers of two, whose exponents are halves: one alone could not reach the subnormal numbers.
     whole = np.int64(power)
     half = whole >> 1
-    return series * np.int64((half + 1023) << 52).view(np.float64) * np.int64((whole - half + 1023) << 52).view(np.float64)
+    # At the lowest the second is 0: underflow would give that too, but takes a processor as long as ten of these, and actions that have died out come here at every step.
+    rest_of_power = 0.0 if x == LOWEST else np.int64((whole - half + 1023) << 52).view(np.float64)
+    return series * np.int64((half + 1023) << 52).view(np.float64) * rest_of_power

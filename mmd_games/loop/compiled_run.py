@@ -85,7 +85,7 @@ def run_compiled(
             if row in broken:
                 runs.require_policy(log_policy, gap, step)
             recorder.add(step, products, gap, average_gap, log_policy, pin=finished or bool(reached))
-            if not rule.steady and step > recorder.stages[-1][0]:  # an interrupted run may end at a row that it has
+            if not rule.steady and step > recorder.stages.last:  # an interrupted run may end at a row that it has
                 recorder.add_stage(step, loop.moved(rows, row, step))
             # At once, before the record is thinned for the sake of those that go on.
             traces.update((index, runs.trace(index, recorder, "tolerance", feedback)) for index in reached)
@@ -205,7 +205,7 @@ class _CompiledLoop:
         if count > first:
             step_size, magnet_strength = self._rule.settings(0)
             magnets = rows.stage_magnets[:, first:count].swapaxes(0, 1)
-            recorder.add_stages(rows.refreshes[first:count], list(magnets[:, 0] if len(self._runs) == 1 else magnets), magnet_strength, step_size)
+            recorder.stages.add(rows.refreshes[first:count], magnets[:, 0] if len(self._runs) == 1 else magnets, magnet_strength, step_size)
         return count
 
     def moved(self, rows: Any, row: int, step: int) -> Any:

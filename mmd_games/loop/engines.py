@@ -21,7 +21,7 @@ Engine = Literal["auto", "array", "compiled"]
 ENGINES = ("auto", "array", "compiled")
 WORTH = 20_000
 """Steps of all runs together from which the compiled loop is taken by itself: fewer are done before numba is imported."""
-PATIENCE, CALLS, ENTRY = 0.5, 3e-5, 3e-10
+PATIENCE, CALLS, ENTRY = 0.25, 3e-5, 3e-10
 """Seconds of array work before the compiled loop is loaded, and about how many a step's calls and each entry of a table take. By count and not by the clock, so that the same call gives the same bits."""
 LARGE = 1000
 """Actions from which fewer steps are enough, in proportion."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -70,6 +69,30 @@ class Rows:
             self.rows = {kept: row for kept, row in self.rows.items() if self.wants(kept)}
 
 
+class StageRows:
+    """Stages in the parts in which they came: an array run adds one at a time, the compiled loop those of a visit."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[np.ndarray, Array, Array, Array]] = []
+        self.count, self.last = 0, -1
+
+    def add(self, steps: Sequence[int], log_magnets: Array, magnet_strength: Array, step_size: Array) -> None:
+        """Keep stages that begin at some steps, with normalised magnets (stages, ..., actions), under one pair of settings."""
+        self._parts.append((np.asarray(steps, dtype=np.int64), log_magnets, magnet_strength, step_size))
+        self.count, self.last = self.count + len(steps), steps[-1]
+
+    def of(self, member: int | None, actions: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Iterations, magnets, strengths and step sizes of one run; `member` is its place in a stack, None where it is alone."""
+
+        def setting(value: Array) -> float:
+            return float(value if np.ndim(value) == 0 else value[member, 0])
+
+        iterations = np.concatenate([np.zeros(0, dtype=np.int64), *(steps for steps, _, _, _ in self._parts)])
+        magnets = np.concatenate([np.zeros((0, actions)), *(part if member is None else part[:, member] for _, part, _, _ in self._parts)])
+        strengths, sizes = (np.concatenate([np.zeros(0), *(np.full(len(part[0]), setting(part[which])) for part in self._parts)]) for which in (2, 3))
+        return iterations, magnets, strengths, sizes
+
+
 class Recorder:
     """Collects the rows of one run, or of one stack of runs advancing together."""
 
@@ -78,7 +101,7 @@ class Recorder:
         self._gaps = Rows(record.gaps, steps)
         self._policies = Rows(record.policies, steps)
         self._refreshes = Rows(record.gaps, steps)
-        self.stages: list[tuple[int, Array, Array, Array]] = []
+        self.stages = StageRows()
 
     def wants(self, step: int) -> bool:
         """Whether a row of this step would be kept."""
@@ -99,7 +122,7 @@ class Recorder:
 
     def wants_refresh(self) -> bool:
         """Whether the refresh that began the last stage would be kept."""
-        return self._refreshes.wants(len(self.stages))
+        return self._refreshes.wants(self.stages.count)
 
     def add(self, step: int, products: int, gap: Array, average_gap: Array, log_policy: Array, *, pin: bool = False) -> None:
         """Keep a row of a step that is wanted, and the policy where that is wanted too; a pinned row is kept with its policy."""
@@ -110,16 +133,12 @@ class Recorder:
 
     def add_refresh(self, step: int, products: int, gap: Array, average_gap: Array) -> None:
         """Keep a row of a refresh."""
-        self._refreshes.add(len(self.stages), (step, (products, gap, average_gap)))
+        self._refreshes.add(self.stages.count, (step, (products, gap, average_gap)))
 
     def add_stage(self, step: int, state: Any) -> None:
         """Keep the magnet and the settings in force from this step on."""
         magnet = log_normalise(np.zeros_like(to_numpy(state.log_policy)) + to_numpy(state.log_magnet), self._blocks)
-        self.stages.append((step, magnet, to_numpy(state.magnet_strength), to_numpy(state.step_size)))
-
-    def add_stages(self, steps: Sequence[int], log_magnets: Sequence[Array], magnet_strength: Array, step_size: Array) -> None:
-        """Keep several stages, whose magnets are normalised, under one pair of settings."""
-        self.stages.extend(zip(steps, log_magnets, repeat(magnet_strength), repeat(step_size)))
+        self.stages.add([step], magnet[None], to_numpy(state.magnet_strength), to_numpy(state.step_size))
 
     def gap_rows(self) -> list[tuple[int, Any]]:
         """All kept rows by step: the grids', the refreshes', and those of kept policies."""

@@ -62,8 +62,8 @@ def solve(
         What the players are told; default the exact payoffs. Recorded gaps are exact in any case.
     engine : {"auto", "array", "compiled"}
         "array" runs everything. "compiled" runs the log-linear family on tables in one compiled loop, the same to rounding: some fifty times faster on ten
-        actions, four times on a hundred. "auto" begins on arrays and goes on in it where a budget of 20,000 steps or more is not spent within half a second of
-        work. Its first use on a machine compiles it, which takes about half a minute.
+        actions, four times on a hundred. "auto" begins on arrays and goes on in it where a budget of 20,000 steps or more is not spent within a quarter of a
+        second of work. Its first use on a machine compiles it, which takes about half a minute.
     progress : callable (step, steps, gap), optional
         Told at recorded steps; ``mg.StderrProgress()`` draws a bar.
 

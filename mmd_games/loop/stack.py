@@ -115,14 +115,13 @@ class Stack:
         def mine(value: Array) -> Array:
             return value if self._alone else value[index]
 
-        def setting(value: Array) -> float:
-            return float(value if np.ndim(value) == 0 else value[index, 0])
-
         rows = recorder.gap_rows()
         policy_rows = [(step, mine(log_policy)) for step, log_policy in recorder.policy_rows()]
         steady = self.rule is None or self.rule.steady
-        sampled = None if steady else {step for step, _ in policy_rows}
-        stages = [stage for stage in recorder.stages if sampled is None or stage[0] in sampled]
+        stages = recorder.stages.of(None if self._alone else index, self.game.actions)
+        if not steady:  # samples at the recorded policies
+            kept = np.isin(stages[0], [step for step, _ in policy_rows])
+            stages = tuple(part[kept] for part in stages)
         return Trace(
             game=self._games[index],
             algorithm=self._algorithms[index],
@@ -132,13 +131,7 @@ class Stack:
             average_gaps=np.array([float(mine(average)) for _, (_, _, average) in rows]),
             policy_iterations=np.array([step for step, _ in policy_rows]),
             log_policies=np.array([log_policy for _, log_policy in policy_rows]),
-            stages=Stages(
-                iterations=np.array([stage[0] for stage in stages], dtype=np.int64),
-                log_magnets=np.array([mine(stage[1]) for stage in stages]).reshape(len(stages), self.game.actions),
-                magnet_strengths=np.array([setting(stage[2]) for stage in stages]),
-                step_sizes=np.array([setting(stage[3]) for stage in stages]),
-                steady=steady,
-            ),
+            stages=Stages(*stages, steady=steady),
             feedback=str(feedback),
             stopped=stopped,
         )
