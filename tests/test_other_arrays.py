@@ -7,11 +7,14 @@ import os
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mmd_games as mg
 from mmd_games.algorithms import from_spec
 from mmd_games.errors import InputError
 from mmd_games.games import LowRankGame
+from mmd_games.testing import preference_games
 
 DEVICE = os.environ.get("MMD_GAMES_TEST_DEVICE", "cpu")
 STEPS = 200
@@ -20,6 +23,9 @@ GAMES = {
     "preference": mg.games.from_spec("random:n=7,seed=2"),
     "two players": mg.MatrixGame(np.random.default_rng(0).uniform(-2, 3, (4, 6))),
     "large": mg.games.from_spec("random:n=40,seed=3"),
+    "structured": mg.games.from_spec("blotto:soldiers=4,fields=3"),
+    "all ties": mg.PreferenceGame(np.full((3, 3), 0.5)),
+    "twins": mg.PreferenceGame([[0.5, 0.5, 0.9], [0.5, 0.5, 0.9], [0.1, 0.1, 0.5]]),
 }
 
 
@@ -47,6 +53,19 @@ def test_a_run_on_tensors_is_the_run_on_arrays(name: str, spec: str) -> None:
         np.testing.assert_allclose(getattr(there, field), getattr(here, field), rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(there.stages.log_magnets, here.stages.log_magnets, rtol=1e-9, atol=1e-11)
     np.testing.assert_array_equal(there.stages.step_sizes, here.stages.step_sizes)
+
+
+@given(game=preference_games(), spec=st.sampled_from(FAMILY), never=st.booleans(), seed=st.integers(0, 100))
+@settings(max_examples=40)
+def test_any_run_on_tensors_is_the_run_on_arrays(game: mg.PreferenceGame, spec: str, never: bool, seed: int) -> None:
+    start = start_of(game, seed)
+    if never and game.actions > 2:
+        start[0] = 0.0  # an action that is never played
+        start /= start.sum()
+    algorithm = from_spec(spec)
+    there, here = mg.solve(game, algorithm, steps=20, start=tensor(start)), mg.solve(game, algorithm, steps=20, start=start, engine="array")
+    np.testing.assert_allclose(there.gaps, here.gaps, rtol=0, atol=1e-12 * max(1.0, float(game.scale)))  # 20 steps
+    np.testing.assert_allclose(np.exp(there.log_policies), np.exp(here.log_policies), rtol=0, atol=1e-12)
 
 
 def test_a_stack_of_runs_on_tensors() -> None:
