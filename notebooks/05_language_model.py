@@ -44,7 +44,7 @@ torch.set_num_threads(1)
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 model_path = "../examples/small_model/model"
-build.build(model_path)  # a minute, once
+_ = build.build(model_path)  # a minute, once
 
 # %% [markdown]
 # ## What it answers, and what is thought of it

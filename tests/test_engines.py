@@ -63,7 +63,7 @@ def test_what_the_compiled_loop_does_not_cover(call: Callable[..., Any], game: m
         call(game, steps=5, engine="compiled", **given)
     sentence = str(refusal.value)
     assert sentence.startswith("engine='compiled' does not cover ") and words in sentence
-    assert all(name in sentence for name in ("mpo", "mmd", "pu", "nash-md", "mwu", "omwu", "extragradient", "tables of float64", "exact payoffs"))
+    assert all(name in sentence for name in ("mpo", "mmd", "pu", "nash_md", "mwu", "omwu", "extragradient", "tables of float64", "exact payoffs"))
     assert "engine='array' runs everything" in sentence
     for engine in ("auto", "array"):
         call(game, steps=5, engine=engine, **given)

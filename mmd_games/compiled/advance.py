@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from mmd_games.compiled.choices import EXTRAPOLATED, HALF_STEP, ITERATE, MIXTURE, MOVING, REFRESHED
 from mmd_games.compiled.products import payoffs_of
-from mmd_games.compiled.steps import EXTRAPOLATED, HALF_STEP, ITERATE, MIXTURE, MOVING, REFRESHED, copy, decayed, mix, step
+from mmd_games.compiled.steps import copy, decayed, mix, step
 from mmd_games.jit import compiled, joined
 
 
@@ -103,7 +104,7 @@ def advance(
     step_sizes, magnet_strengths, magnet_rates : array (B,)
     step_size_power, magnet_strength_power, decay_time : float
     evaluation, magnet : int
-        As :mod:`mmd_games.compiled.steps` numbers them.
+        As :mod:`mmd_games.compiled.choices` numbers them.
     explicit : bool
     refresh_every : int
     begin, end : int

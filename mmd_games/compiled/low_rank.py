@@ -13,11 +13,11 @@ import math
 import numpy as np
 
 from mmd_games.compiled.exponential import exponential
-from mmd_games.compiled.steps import geometric_mixture, proximal_logits
-from mmd_games.jit import comparing, compiled, joined
+from mmd_games.compiled.steps import geometric_mixture, largest, proximal_logits
+from mmd_games.jit import compiled, joined
 
 TILE = 512
-"""Actions of a tile: eight of their columns stay in the first-level cache."""
+"""Actions of a tile: their columns stay in the cache between the two times that they are read."""
 SMALL, LARGE = 1e-200, 1e200
 """Between these a sum of exponentials has lost nothing to underflow, nor gone over."""
 ZERO, STEP = np.uint64(0), np.uint64(TILE)
@@ -46,7 +46,7 @@ def worth(columns, factors, begin, end, payoff):
 def gather(columns, logits, begin, end, top, total, mean, weights):
     """Add the exponentials of a tile's logits to the sums `total` and `mean`, which are relative to e^top; the new top and total."""
     count = end - begin
-    highest = max(top, largest_of(logits, count))
+    highest = max(top, largest(logits, count))
     if highest > top:
         shrink = exponential(top - highest)
         total *= shrink
@@ -75,15 +75,6 @@ def gather(columns, logits, begin, end, top, total, mean, weights):
             added += weights[i] * columns[k, begin + i]
         mean[k] += added
     return highest, total
-
-
-@comparing
-def largest_of(logits, count):
-    """The largest of the first so many logits; among NaN any number: what is relative to it is NaN all the same."""
-    top = -math.inf
-    for i in range(count):
-        top = max(top, logits[i])
-    return top
 
 
 @compiled

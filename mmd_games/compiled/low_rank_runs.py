@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
+from mmd_games.compiled.choices import EXTRAPOLATED, HALF_STEP, MIXTURE, MOVING, REFRESHED
 from mmd_games.compiled.low_rank import best_worth, mean_of, sweep, sweep_eight
-from mmd_games.compiled.steps import EXTRAPOLATED, HALF_STEP, MIXTURE, MOVING, REFRESHED, copy, decayed, geometric_mixture, optimistic_payoff
+from mmd_games.compiled.steps import copy, decayed, geometric_mixture, optimistic_payoff
 from mmd_games.jit import compiled
 
 

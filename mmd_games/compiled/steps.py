@@ -5,14 +5,10 @@ from __future__ import annotations
 import math
 
 from mmd_games import updates
+from mmd_games.compiled.choices import EXTRAPOLATED, HALF_STEP, MIXTURE
 from mmd_games.compiled.exponential import exponential
 from mmd_games.compiled.products import payoffs_of
 from mmd_games.jit import comparing, joined, ordered
-
-ITERATE, EXTRAPOLATED, HALF_STEP, MIXTURE = range(4)
-"""Where the payoff is evaluated."""
-STILL, REFRESHED, MOVING = range(3)
-"""What the magnet does."""
 
 proximal_logits = ordered(updates.proximal_logits)
 geometric_mixture = ordered(updates.geometric_mixture)
@@ -21,10 +17,10 @@ decayed = ordered(updates.decayed)
 
 
 @comparing
-def largest(logits):
-    """The largest of some logits. Among NaN it is any number: what is relative to it is NaN all the same."""
+def largest(logits, count):
+    """The largest of the first so many logits. Among NaN it is any number: what is relative to it is NaN all the same."""
     top = -math.inf
-    for i in range(len(logits)):
+    for i in range(count):
         top = max(top, logits[i])
     return top
 
@@ -32,7 +28,7 @@ def largest(logits):
 @joined
 def normalise(logits, policy):
     """One player's logits become a log-policy, and `policy` its probabilities."""
-    top, total = largest(logits), 0.0
+    top, total = largest(logits, len(logits)), 0.0
     for i in range(len(logits)):
         shifted = logits[i] - top
         weight = exponential(shifted)

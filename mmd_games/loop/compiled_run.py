@@ -26,8 +26,6 @@ BYTES = 2**25
 """And of their policies, at most."""
 VISIT = 3e8
 """Operations of one visit, about a fifth of a second: so long a Ctrl-C may wait."""
-EVALUATIONS = ("iterate", "extrapolated", "half_step", "mixture")
-MAGNETS = {"absent": 0, "fixed": 0, "refreshed": 1, "moving": 2}
 
 
 def run_compiled(
@@ -115,7 +113,7 @@ class _CompiledLoop:
         self._numbers = [
             np.array(np.broadcast_to(np.ravel(getattr(rule, name)), count), dtype=np.float64) for name in ("step_size", "magnet_strength", "magnet_rate")
         ]
-        self._every = runs.rule.refresh_every if runs.rule.magnet == "refreshed" and runs.rule.steady else 0  # type: ignore[union-attr]
+        self._every = rule.refresh_every if rule.magnet == "refreshed" and rule.steady else 0
         self._keeps_magnets = not rule.steady and rule.magnet in ("refreshed", "moving")
         self._done = np.zeros(count, dtype=np.bool_)
         self._parts = _parts(count)
@@ -158,6 +156,8 @@ class _CompiledLoop:
 
     def advance(self, begin: int, end: int, wanted: np.ndarray, limits: np.ndarray) -> Any:
         """One visit, on as many threads as numba has."""
+        from mmd_games.compiled.choices import EVALUATIONS, MAGNETS  # with the rest of that package, where it is used
+
         rule, shape, every = self._rule, self._log_policies.shape, self._every
         refreshes = range((begin // every + 1) * every, end + 1, every) if every else range(0)
         rows = SimpleNamespace(

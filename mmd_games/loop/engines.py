@@ -31,7 +31,7 @@ HALVED = 512
 """Actions from which the compiled product that reads one triangle beats BLAS, which reads both."""
 WORTH_HALVING = 2e10
 """Entries of a whole run from which it is worth the import of numba."""
-COVERED = "the log-linear family (mpo, mmd, pu, nash-md, mwu, omwu, extragradient) on tables of float64 and games of low rank, with exact payoffs"
+COVERED = "the log-linear family (mpo, mmd, pu, nash_md, mwu, omwu, extragradient) on tables of float64 and games of low rank, with exact payoffs"
 
 
 def require_engine(engine: str) -> None:
@@ -91,9 +91,9 @@ def _obstacle(runs: Stack, feedback: Feedback) -> str:
         return f"the feedback {feedback}"
     if type(runs.game).payoffs is LowRankGame.payoffs:
         return ""
-    if type(runs.game).payoffs not in (PreferenceGame.payoffs, MatrixGame.payoffs):
+    if not isinstance(runs.game, TableGame) or type(runs.game).payoffs not in (PreferenceGame.payoffs, MatrixGame.payoffs):
         return f"{runs.game.name}, whose payoffs come neither from a stored table nor from a low rank"
-    matrix = runs.game.payoff_matrix  # type: ignore[attr-defined]
+    matrix = runs.game.payoff_matrix
     if not isinstance(matrix, np.ndarray) or matrix.dtype != np.float64:
         return f"{runs.game.name}, whose table is not a NumPy array of float64"
     return ""
