@@ -109,6 +109,16 @@ def test_a_probe_is_a_tenth_of_the_run_at_most() -> None:
     assert table_after(of_table(Logits()), found).first == 4
 
 
+def test_what_is_played_is_the_tangent_where_the_probe_ended() -> None:
+    found = probe(of_table(Logits()), SETTINGS)
+    # The Jacobian of log softmax at the last policy, and not at the first, which is there again by now; in float32.
+    np.testing.assert_allclose(found.tangent.rows[0], np.eye(3) - np.exp(found.log_policy[0]), rtol=0, atol=1e-6)
+    assert np.max(np.abs(np.exp(found.log_policy) - np.exp(START))) > 0.01
+    report = preflight(SETTINGS, model=of_table(Logits()), advice=False, suite=())
+    np.testing.assert_array_equal(report.forecasts[0].fitting.tangent.rows, found.tangent.rows)
+    assert "the model's tangent learning by the run's own optimizer" in " ".join(str(report).split())
+
+
 def test_a_probe_is_the_same_for_the_same_seed() -> None:
     first, again, other = (probe(of_table(Logits()), replace(SETTINGS, seed=seed)) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.moments, again.moments)
