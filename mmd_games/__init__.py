@@ -6,6 +6,7 @@ The data flows one way: game → ``solve`` → trace → ``verify`` → report.
 from mmd_games import algorithms as algorithms
 from mmd_games import games as games
 from mmd_games import plots as plots
+from mmd_games.algorithms import AdaptiveMPO as AdaptiveMPO
 from mmd_games.algorithms import Extragradient as Extragradient
 from mmd_games.algorithms import MagneticMirrorDescent as MagneticMirrorDescent
 from mmd_games.algorithms import MagneticPreferenceOptimization as MagneticPreferenceOptimization
@@ -35,11 +36,15 @@ from mmd_games.games.implicit import SparseGame as SparseGame
 from mmd_games.games.implicit import SumGame as SumGame
 from mmd_games.games.matrix import MatrixGame as MatrixGame
 from mmd_games.games.preference import PreferenceGame as PreferenceGame
+from mmd_games.loop import Corrupted as Corrupted
+from mmd_games.loop import CorruptedVotes as CorruptedVotes
 from mmd_games.loop import Exact as Exact
+from mmd_games.loop import Noisy as Noisy
 from mmd_games.loop import Record as Record
 from mmd_games.loop import Sampled as Sampled
 from mmd_games.loop import StderrProgress as StderrProgress
 from mmd_games.loop import Trace as Trace
+from mmd_games.loop import gap_difference_bound as gap_difference_bound
 from mmd_games.loop import solve as solve
 from mmd_games.loop import solve_many as solve_many
 from mmd_games.report import Report as Report

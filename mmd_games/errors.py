@@ -29,6 +29,14 @@ def require_positive(**values: float | int | None) -> None:
             raise InputError(f"{name} must be a positive, finite number, got {value!r}.")
 
 
+def require_share(**values: float | None) -> None:
+    """Refuse numbers that are not strictly between 0 and 1, by name; `None` passes."""
+    require_positive(**values)
+    for name, value in values.items():
+        if value is not None and not value < 1:
+            raise InputError(f"{name} must be below 1, got {value!r}.")
+
+
 def require_whole(minimum: int = 1, **values: int | None) -> None:
     """Refuse counts that are not whole numbers of at least `minimum`, by name; `None` passes."""
     for name, value in values.items():

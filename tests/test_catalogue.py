@@ -227,6 +227,21 @@ def test_generalised_rps_is_balanced_and_only_uniform_is_an_equilibrium(n: int) 
     assert np.allclose(policy, 1 / n)
 
 
+@pytest.mark.parametrize("condition", [1.0, 3.0, 10.0, 100.0])
+def test_a_conditioned_cycle_has_two_modes_of_that_ratio(condition: float) -> None:
+    game = games.conditioned_cycle(condition=condition)
+    covariance = np.eye(5) / 5 - 1 / 25
+    modes = np.sort(np.abs(np.linalg.eigvals(game.payoff_matrix @ covariance).imag))
+    assert modes[0] < 1e-15
+    assert modes[3] / modes[1] == pytest.approx(condition, rel=1e-13 * condition)
+    assert np.max(game.payoff_matrix) == 0.5
+    [(support, policy)] = equilibria(game)
+    assert support == tuple(range(5))
+    assert np.allclose(policy, 1 / 5)
+    with pytest.raises(mg.InputError, match="at least 1"):
+        games.conditioned_cycle(condition=0.5)
+
+
 def test_a_spinning_top_is_wide_in_the_middle_and_its_top_is_the_equilibrium() -> None:
     game = games.spinning_top(layers=5, width=7)
     layer = np.array([int(label.partition(".")[0]) for label in game.labels[0]])

@@ -113,7 +113,7 @@ class LogLinear:
         blocks, log_magnet, step_size, magnet_strength = payoffs.blocks, state.log_magnet, state.step_size, state.magnet_strength
         base, pull = state.log_policy, magnet_strength
         if self.explicit:
-            base = log_normalise(_mixture(base, log_magnet, step_size * magnet_strength), blocks)
+            base = log_normalise(mixture(base, log_magnet, step_size * magnet_strength), blocks)
             log_magnet, pull = 0.0, 0.0
 
         payoff = seen = payoffs(base if self.evaluation == "mixture" else state.log_policy)
@@ -129,11 +129,11 @@ class LogLinear:
         if self.magnet == "refreshed" and steps % self.refresh_every == 0:
             log_magnet = log_policy
         elif self.magnet == "moving":
-            log_magnet = log_normalise(_mixture(log_magnet, log_policy, self.magnet_rate), blocks)
+            log_magnet = log_normalise(mixture(log_magnet, log_policy, self.magnet_rate), blocks)
         return State(log_policy, log_magnet, *self.settings(steps), steps, seen if self.evaluation == "extrapolated" else None)
 
 
-def _mixture(log_policy: Array, log_magnet: Array, weight: Array) -> Array:
+def mixture(log_policy: Array, log_magnet: Array, weight: Array) -> Array:
     """The geometric mixture; a weight of one forgets the policy, where 0·(−inf) would not."""
     if getattr(weight, "ndim", 0) == 0:
         return log_magnet if weight == 1.0 else geometric_mixture(log_policy, log_magnet, weight)

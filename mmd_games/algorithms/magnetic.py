@@ -20,12 +20,12 @@ RELATIVE_STAGE = 2.0
 """k of the default stage length K = k/(ηα): a stage then brings KL to its regularised equilibrium down by e² at least; chosen on the same suite."""
 
 
-def _contracting_step(strength: float, unit: float) -> float:
+def contracting_step(strength: float, unit: float) -> float:
     """α/L², the largest step that the contraction theorem covers; divided twice where L² would leave float64."""
     return strength / unit**2 if 1e-100 < unit < 1e100 else strength / unit / unit
 
 
-class _Magnetic(NamedMethod):
+class MagneticMethod(NamedMethod):
     """Shared by all methods with a magnet: the default strength, and the checks."""
 
     step_size: float | None
@@ -42,7 +42,7 @@ class _Magnetic(NamedMethod):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MagneticPreferenceOptimization(_Magnetic):
+class MagneticPreferenceOptimization(MagneticMethod):
     r"""Magnetic Preference Optimization: Magnetic Mirror Descent whose magnet jumps to the policy every K steps.
 
     Each stage of :math:`K` steps approaches the equilibrium regularised towards the magnet; moving the magnet there makes the outer loop a proximal
@@ -74,12 +74,12 @@ class MagneticPreferenceOptimization(_Magnetic):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_whole(refresh_every=self.refresh_every)
-        _require_inner_weight(self, explicit=self.inner == "pu")
+        require_inner_weight(self, explicit=self.inner == "pu")
 
     def with_defaults(self, scale: float) -> Self:
         """Fill in what is open, from L."""
         strength, unit = self._strength(scale), unit_of(scale)
-        step_size = self.step_size or (_contracting_step(strength, unit) if self.inner == "mmd" else 1.0 / (strength + 2.0 * unit))
+        step_size = self.step_size or (contracting_step(strength, unit) if self.inner == "mmd" else 1.0 / (strength + 2.0 * unit))
         pull = max(step_size * strength, sys.float_info.min)
         stage = max(3, math.ceil(max(1.5 * math.sqrt(3.0 / pull), RELATIVE_STAGE / pull)))
         return self._filled(magnet_strength=strength, step_size=step_size, refresh_every=stage)
@@ -91,7 +91,7 @@ class MagneticPreferenceOptimization(_Magnetic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MagneticMirrorDescent(_Magnetic):
+class MagneticMirrorDescent(MagneticMethod):
     r"""Magnetic Mirror Descent, with a magnet that is fixed, moving or annealed.
 
     A fixed magnet leads to the equilibrium regularised towards it (a logit quantal response equilibrium when it is uniform), whose gap in the original game
@@ -138,7 +138,7 @@ class MagneticMirrorDescent(_Magnetic):
         """Fill in what is open, from L."""
         unit = unit_of(scale)
         strength = unit if self.magnet == "annealed" and self.magnet_strength is None else self._strength(scale)
-        step_size = self.step_size or _contracting_step(strength, unit)
+        step_size = self.step_size or contracting_step(strength, unit)
         own = {"fixed": {}, "moving": {"magnet_rate": min(1.0, step_size * strength / 2.0)}, "annealed": {"anneal_power": 0.5}}[self.magnet]
         return self._filled(magnet_strength=strength, step_size=step_size, **own)
 
@@ -157,7 +157,7 @@ class MagneticMirrorDescent(_Magnetic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PolicyUpdate(_Magnetic):
+class PolicyUpdate(MagneticMethod):
     r"""PU, also known as EGPO: an extragradient step on the regularised game, both half steps from the same point.
 
     Parameters
@@ -180,7 +180,7 @@ class PolicyUpdate(_Magnetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_inner_weight(self, explicit=True)
+        require_inner_weight(self, explicit=True)
 
     def with_defaults(self, scale: float) -> Self:
         """Fill in what is open, from L."""
@@ -200,7 +200,7 @@ class PolicyUpdate(_Magnetic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NashMirrorDescent(_Magnetic):
+class NashMirrorDescent(MagneticMethod):
     r"""Nash-MD: a mirror step from, and against, the geometric mixture of the policy and the magnet.
 
     Parameters
@@ -225,7 +225,7 @@ class NashMirrorDescent(_Magnetic):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_inner_weight(self, explicit=True)
+        require_inner_weight(self, explicit=True)
 
     def with_defaults(self, scale: float) -> Self:
         """Fill in what is open, from L."""
@@ -246,8 +246,8 @@ class NashMirrorDescent(_Magnetic):
         )
 
 
-def _require_inner_weight(method: Any, explicit: bool) -> None:
-    """The explicit form mixes the magnet in with weight ηα, which must not exceed 1."""
+def require_inner_weight(method: Any, explicit: bool) -> None:
+    """Refuse settings that are too much for the explicit form: it mixes the magnet in with weight ηα, which must not exceed 1."""
     step_size, strength = method.step_size, method.magnet_strength
     if not explicit or step_size is None or strength is None or getattr(step_size * strength, "ndim", 0):
         return

@@ -8,20 +8,73 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmd_games import specs
+from mmd_games.algorithms.adagrad import AdaGradExtragradient
+from mmd_games.algorithms.adaptive import AdaptiveMPO
+from mmd_games.algorithms.averaged import AverageToLast
 from mmd_games.algorithms.magnetic import MagneticMirrorDescent, MagneticPreferenceOptimization, NashMirrorDescent, PolicyUpdate
 from mmd_games.algorithms.magnetless import Extragradient, MultiplicativeWeights, OptimisticMultiplicativeWeights
+from mmd_games.algorithms.preference_optimization import (
+    IterativeNashPolicyOptimization,
+    NashMirrorProx,
+    OptimisticNashPolicyOptimization,
+    SelfPlayPreferenceOptimization,
+)
+from mmd_games.algorithms.projected import BoostedGradientAscent, OptimisticGradientAscent, ProjectedExtragradient
+from mmd_games.algorithms.proximal_loops import (
+    AdaptivelyPerturbedMirrorDescent,
+    ConvergentMetaAlignment,
+    NashPolicyGradient,
+    RegularisedNashDynamics,
+)
+from mmd_games.algorithms.regret_matching import PredictiveRegretMatchingPlus, RegretMatchingPlus, SmoothPredictiveRegretMatchingPlus
+from mmd_games.algorithms.restarts import RestartedExtragradient, RestartedPrimalDual
+from mmd_games.algorithms.softmax_gradients import ConsensusOptimization, HamiltonianDescent
 from mmd_games.errors import InputError, unknown
 
 ALGORITHMS: dict[str, type] = {
     "mpo": MagneticPreferenceOptimization,
+    "adaptive_mpo": AdaptiveMPO,
     "mmd": MagneticMirrorDescent,
     "mwu": MultiplicativeWeights,
     "omwu": OptimisticMultiplicativeWeights,
     "extragradient": Extragradient,
     "pu": PolicyUpdate,
     "nash_md": NashMirrorDescent,
+    "comal": ConvergentMetaAlignment,
+    "kl_apmd": AdaptivelyPerturbedMirrorDescent,
+    "nash_pg": NashPolicyGradient,
+    "r_nad": RegularisedNashDynamics,
+    "inpo": IterativeNashPolicyOptimization,
+    "nash_mp": NashMirrorProx,
+    "onpo": OptimisticNashPolicyOptimization,
+    "sppo": SelfPlayPreferenceOptimization,
+    "a2l_omwu": AverageToLast,
+    "ogda": OptimisticGradientAscent,
+    "projected_extragradient": ProjectedExtragradient,
+    "gabp": BoostedGradientAscent,
+    "adagrad_extragradient": AdaGradExtragradient,
+    "restarted_extragradient": RestartedExtragradient,
+    "restarted_pdhg": RestartedPrimalDual,
+    "rm_plus": RegretMatchingPlus,
+    "predictive_rm_plus": PredictiveRegretMatchingPlus,
+    "smooth_predictive_rm_plus": SmoothPredictiveRegretMatchingPlus,
+    "hamiltonian": HamiltonianDescent,
+    "consensus": ConsensusOptimization,
 }
-ALIASES = {"hedge": "mwu", "eg": "extragradient", "mirror_prox": "extragradient", "egpo": "pu", "regularised_nash": "mmd"}
+ALIASES = {
+    "hedge": "mwu",
+    "eg": "extragradient",
+    "mirror_prox": "extragradient",
+    "egpo": "pu",
+    "regularised_nash": "mmd",
+    "apmd": "kl_apmd",
+    "nashpg": "nash_pg",
+    "rnad": "r_nad",
+    "optimistic_gradient": "ogda",
+    "prm_plus": "predictive_rm_plus",
+    "sprm_plus": "smooth_predictive_rm_plus",
+    "hgd": "hamiltonian",
+}
 
 
 def from_spec(spec: str) -> Any:

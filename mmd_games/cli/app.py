@@ -33,4 +33,5 @@ Start = Annotated[
     str | None, Parameter(help="uniform; random:seed=1; 0.2/0.3/0.5; or a file. Default uniform, or random where uniform is an equilibrium already.")
 ]
 Tolerance = Annotated[float | None, Parameter(help="Largest duality gap that counts as an equilibrium, in the game's units; default 1e-8 of its scale L.")]
-FeedbackSpec = Annotated[str, Parameter(name="--feedback", help="exact, or sampled:opponents=16,seed=0.")]
+FEEDBACK = "What the players are told: exact, sampled:opponents=16,seed=0, noisy:scale=0.1,when=once, corrupted:share=0.05 or corrupted_votes:share=0.1."
+FeedbackSpec = Annotated[str, Parameter(name="--feedback", help=FEEDBACK)]

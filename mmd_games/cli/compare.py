@@ -12,9 +12,9 @@ from cyclopts import Parameter
 from mmd_games import algorithms, report
 from mmd_games.cli.again import command_for_run
 from mmd_games.cli.app import AsJson, FeedbackSpec, Payoffs, Source, Start, Symmetrise, Tolerance, Whole, app
-from mmd_games.cli.playing import common_start, feedback_from, game_from, run
+from mmd_games.cli.playing import common_start, game_from, run
 from mmd_games.errors import require_positive, require_whole
-from mmd_games.loop import DEFAULT_STEPS
+from mmd_games.loop import DEFAULT_STEPS, feedback_from
 from mmd_games.loop.budget import steps_within
 from mmd_games.terminal import print_table
 from mmd_games.verification import default_tolerance

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from mmd_games import games
-from mmd_games.errors import InputError, unknown
+from mmd_games.errors import InputError
 from mmd_games.games.game import Game
-from mmd_games.loop import Exact, Sampled, StderrProgress, Trace, default_start, solve, start_from_spec
+from mmd_games.loop import StderrProgress, Trace, default_start, solve, start_from_spec
 from mmd_games.loop.feedback import Feedback
 from mmd_games.loop.starts import never_played
-from mmd_games.specs import build, parse
 from mmd_games.verification import predict_rate
 
 LARGEST_FORETOLD = 1000
@@ -54,12 +53,3 @@ def common_start(game: Game, methods: Sequence[Any], start: str | None) -> str |
 
 def _moves_away(game: Game, algorithm: Any) -> bool:
     return game.actions <= LARGEST_FORETOLD and predict_rate(game, algorithm).kind == "diverges"
-
-
-def feedback_from(spec: str) -> Feedback:
-    """What the players are told, `exact` or `sampled:opponents=16,seed=0`."""
-    name, settings = parse(spec)
-    kinds = {"exact": Exact, "sampled": Sampled}
-    if name not in kinds:
-        raise unknown("feedback", name, kinds)
-    return build(kinds[name], settings, f"feedback '{name}'")

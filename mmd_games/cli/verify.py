@@ -11,12 +11,12 @@ from cyclopts import Parameter
 
 from mmd_games import algorithms, report
 from mmd_games.cli.again import command_for_run, command_for_trace
-from mmd_games.cli.app import AsJson, Out, Payoffs, Source, Start, Symmetrise, Tolerance, Whole, app
-from mmd_games.cli.playing import feedback_from, game_from, run
+from mmd_games.cli.app import FEEDBACK, AsJson, Out, Payoffs, Source, Start, Symmetrise, Tolerance, Whole, app
+from mmd_games.cli.playing import game_from, run
 from mmd_games.cli.recorded import recorded_run
 from mmd_games.equilibria import gap_certificate, write_certificate
 from mmd_games.errors import InputError, require_positive, require_whole
-from mmd_games.loop import DEFAULT_STEPS
+from mmd_games.loop import DEFAULT_STEPS, feedback_from
 from mmd_games.verification import default_tolerance
 
 
@@ -29,7 +29,7 @@ def verify(
     steps: Annotated[int | None, Whole, Parameter(help=f"Budget, in updates of the policy; default {DEFAULT_STEPS:,}.")] = None,
     tolerance: Tolerance = None,
     start: Start = None,
-    feedback: Annotated[str | None, Parameter(help="exact, or sampled:opponents=16,seed=0. Default exact.")] = None,
+    feedback: Annotated[str | None, Parameter(help=f"{FEEDBACK} Default exact.")] = None,
     trace: Annotated[Path | None, Parameter(help="Judge this recorded run of the game (a trace.npz) instead of making one.")] = None,
     payoffs: Payoffs = False,
     symmetrise: Symmetrise = False,

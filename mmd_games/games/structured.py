@@ -144,6 +144,38 @@ def _circulant(n: int, reach: int, win: float) -> np.ndarray:
     return row[(np.arange(n) - np.arange(n)[:, None]) % n]
 
 
+def conditioned_cycle(condition: float = 10.0) -> PreferenceGame:
+    r"""Five actions on a ring whose two modes turn at speeds of an exact ratio: how ill-conditioned a game is, set by hand.
+
+    Each action beats the next one and the one after it by a and by b. At the only equilibrium, the uniform policy, the modes are :math:`\omega_k = \tfrac{2}{5}\,|a \sin(2\pi k/5) +
+    b \sin(4\pi k/5)|`, k = 1, 2; a and b are such that their ratio is `condition` and that the larger of the two wins is certain. With three actions there is one mode, and no choice.
+
+    Parameters
+    ----------
+    condition : float
+        :math:`\kappa = \omega_{\max}/\omega_{\min}`, at least 1.
+
+    Returns
+    -------
+    PreferenceGame
+        5 × 5, win probabilities.
+
+    Examples
+    --------
+    >>> conditioned_cycle(condition=1.0).preference[0].round(4).tolist()
+    [0.5, 1.0, 0.7361, 0.2639, 0.0]
+    """
+    require_positive(condition=condition)
+    if condition < 1:
+        raise InputError(f"condition is the ratio of the faster mode to the slower one, at least 1; got {condition!r}.")
+    first, second = np.sin(2 * np.pi / 5), np.sin(4 * np.pi / 5)
+    beats = np.array([condition * first + second, condition * second - first])
+    beats *= 0.5 / np.max(np.abs(beats))
+    row = np.array([0.0, *beats, *-beats[::-1]])
+    skew = np.array([np.roll(row, shift) for shift in range(5)])
+    return PreferenceGame(skew + 0.5, name=spec_name("conditioned_cycle", condition=condition))
+
+
 def spinning_top(layers: int = 7, width: int = 9, steepness: float = 1.0, win: float = 0.9) -> PreferenceGame:
     r"""A tower of rock-paper-scissors rings, wide in the middle and narrow at both ends, in the shape of a spinning top.
 

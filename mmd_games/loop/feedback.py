@@ -1,4 +1,4 @@
-"""What the players are told: exact payoffs, or votes of sampled comparisons."""
+"""What the players are told, and the oracle that tells it: exact payoffs here, others in `votes` and `perturbed`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
-from mmd_games.arrays import Array, block_slices, namespace
-from mmd_games.errors import require_whole
+from mmd_games.arrays import Array, namespace
 from mmd_games.games.game import Game
 
 
@@ -28,46 +25,6 @@ class Exact:
     def begin(self, game: Game) -> Callable[[Array], Array]:
         """The game's own payoffs."""
         return game.payoffs
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sampled:
-    """Votes: opponents are drawn from the policy, and every action is compared once with each of them.
-
-    A vote is a Bernoulli draw whose mean is the win probability, or for payoff tables ±max|entry| with the payoff as mean; so the payoffs are right on average.
-
-    Parameters
-    ----------
-    opponents : int
-        Number of opponents drawn a product.
-    seed : int
-        Seed of the run; the same seed gives the same run.
-    """
-
-    opponents: int = 16
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        require_whole(opponents=self.opponents)
-        require_whole(minimum=0, seed=self.seed)
-
-    def begin(self, game: Game) -> Callable[[Array], Array]:
-        """A run's own stream of votes, from the seed."""
-        generator = np.random.default_rng(self.seed)
-        vote = 0.5 if game.value_offset else game.largest_payoff or 1.0
-        slices = block_slices(game.blocks)
-
-        def payoffs(policy: np.ndarray) -> np.ndarray:
-            received = []
-            for block in range(len(game.blocks)):
-                weights = policy[slices[game.opponent_of(block)]]
-                drawn = generator.choice(len(weights), size=self.opponents, p=weights / weights.sum())
-                means = game.against(block, drawn)
-                wins = generator.random(means.shape) * (2 * vote) < means + vote
-                received.append(vote * (2.0 * wins.mean(axis=1) - 1.0))
-            return np.concatenate(received)
-
-        return payoffs
 
 
 class Payoffs:

@@ -12,7 +12,8 @@ import numpy as np
 from mmd_games.arrays import block_slices
 from mmd_games.digits import factor_of
 from mmd_games.digits import number as number
-from mmd_games.loop import Exact, Sampled
+from mmd_games.loop import Exact
+from mmd_games.loop.told import feedback_spec
 from mmd_games.loop.trace import Trace
 from mmd_games.plots import Slope
 from mmd_games.verification import Claim, Question, Verdict
@@ -75,8 +76,7 @@ def by_question(report: Report) -> list[tuple[Question, list[Claim]]]:
 
 def feedback_of(trace: Trace) -> str:
     """What the players were told, as the command line has it: `exact`, `sampled:opponents=16,seed=0`; a feedback of one's own as it calls itself."""
-    name, _, settings = trace.feedback.removesuffix(")").partition("(")
-    return ":".join(filter(None, (name.lower(), settings.replace(" ", "")))) if name in (Exact.__name__, Sampled.__name__) else trace.feedback
+    return feedback_spec(trace.feedback) or trace.feedback
 
 
 def brief_statement(claim: Claim) -> str:
@@ -173,7 +173,7 @@ def _in_python(report: Report) -> list[str]:
     trace = report.trace
     lines = ["import mmd_games as mg", 'trace = mg.Trace.load("trace.npz")  # as report.save(directory) writes it']
     lines += [f"print(mg.verify(trace, tolerance={float(report.judgement.tolerance)!r}))"]
-    ours = trace.feedback.partition("(")[0] in (Exact.__name__, Sampled.__name__)
+    ours = feedback_spec(trace.feedback) is not None
     if isinstance(trace.algorithm, str) or trace.policy_iterations[0] != 0 or not ours:
         return lines
     told = "" if trace.feedback == str(Exact()) else f", feedback=mg.{trace.feedback}"

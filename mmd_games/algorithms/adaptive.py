@@ -1,0 +1,171 @@
+r"""A magnet that sets its own strength: MPO without a setting to tune.
+
+From the magnet ρ, at strength α, the policy π goes by Newton steps towards the equilibrium regularised towards ρ. As soon as
+
+.. math:: \mathrm{KL}(\pi\|\rho^+) \le \sigma\,\mathrm{KL}(\pi\|\rho), \qquad \log\rho^+ = \log\rho + S\pi/\alpha + \text{const},
+
+the magnet moves to ρ⁺, and the next one is weaker where few steps were needed. Where they do not come that far, the strength is raised and the magnet stays. So each
+magnet is as weak as the policy can still follow: near the equilibrium the strength goes to 0, and with it the factor of a refresh.
+
+**What it preserves.** For every equilibrium π* with slacks d = −Sπ* ≥ 0 and every policy π whatever, however it was found,
+
+.. math:: \mathrm{KL}(\pi^*\|\rho^+) = \mathrm{KL}(\pi^*\|\rho) - \mathrm{KL}(\pi\|\rho) + \mathrm{KL}(\pi\|\rho^+) - \tfrac{1}{\alpha}\langle d, \pi\rangle .
+
+Proof: log ρ⁺ = log ρ + Sπ/α − Z, so KL(p‖ρ⁺) − KL(p‖ρ) = Z − ⟨p, Sπ⟩/α for every p; take p = π*, where ⟨π*, Sπ⟩ = ⟨d, π⟩, and p = π, where ⟨π, Sπ⟩ = 0, and
+subtract. (Two players: the same with the profile; the values of the two cancel.) The rule for refreshing therefore makes KL(π*‖ρ) fall at every refresh by at
+least (1 − σ)·KL(π‖ρ) + ⟨d, π⟩/α, to all equilibria at once: magnets are Fejér monotone and never leave the support of an equilibrium. An exact stage is the proximal
+step with the factor 1/√(1 + ω²/α²) for a mode ω; as α goes to 0 it is faster than any line.
+
+A relative error as the criterion is the hybrid proximal extragradient of Solodov & Svaiter (Set-Valued Analysis 7, 1999), here with KL; that the inner problem is solved by
+Newton steps, on products alone, is this library's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+
+from mmd_games.algorithms.log_linear import PayoffOracle
+from mmd_games.algorithms.method import Method
+from mmd_games.algorithms.minimal_residual import newton_change
+from mmd_games.arrays import Array, kl, log_normalise
+
+RELATIVE_ERROR = 0.5
+"""σ: how far from its magnet's regularised equilibrium the policy may be when the magnet moves, relative to how far it moves."""
+WEAKER = (4.0, 4.0, 2.0)
+"""By what the strength is divided at a refresh after so many Newton steps (0, 1, 2); after more it stays."""
+STRONGER = 4.0
+"""By what it is multiplied where the Newton steps do not lead to a refresh."""
+NEWTON_STEPS = 6
+"""Newton steps at one strength, at most."""
+ACCURACY = 0.03
+"""Relative residual to which the linear system of a Newton step is solved."""
+DIMENSIONS = 1000
+"""Of the space in which it is solved, at most: so many vectors of the size of the policy are kept, twice. In a game of fewer actions as many as there are."""
+ENTRY = 0.3
+"""A Newton step may bring in an action that was all but absent with a probability up to this times α/L: then no logit of the regularised equilibrium moves by more than this."""
+SHORTER, SHORTEST = 3.0, 0.1
+"""A Newton step that does not lower the residual is divided by the first, as long as it is longer than the second."""
+WEAKEST = 1e-12
+"""The smallest strength, relative to L: below, the rounding of the payoffs would move the logits."""
+
+
+class AdaptiveState(NamedTuple):
+    """Between two Newton steps: the policy and its payoffs where they are known, the magnet and its strength, and the Newton steps since they changed."""
+
+    log_policy: np.ndarray
+    payoff: Array
+    log_magnet: np.ndarray
+    magnet_strength: float
+    newton_steps: int
+
+    @property
+    def step_size(self) -> float:
+        """Of the magnet's step along the payoffs, 1/α."""
+        return 1.0 / self.magnet_strength
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptiveMPO(Method):
+    r"""Magnetic Preference Optimization that sets its own strength and refreshes its magnet by relative error; nothing to tune.
+
+    A step is one Newton step towards the regularised equilibrium, of as many products as its linear system takes, and one for every trial of its length. The policy that is
+    judged is the iterate; the magnet moves as the module's text says. Its constants are not settings: halving or doubling any of them changes the products to a gap of 1e-8 on
+    random games by about a tenth on average (`benchmarks/adaptive_constants.py`).
+
+    Payoffs are assumed exact: it looks at differences of them. Under noise the criterion fails, the strength goes up, and it becomes a cautious extragradient.
+
+    Parameters
+    ----------
+    payoff_scale : float, optional
+        L, in units of payoff, where the strength starts; no setting, but filled in from the game.
+
+    Notes
+    -----
+    Memory: twice as many vectors as the linear system has dimensions, about as many as actions are played, at most `DIMENSIONS`.
+
+    References
+    ----------
+    The outer loop: Wang et al., arXiv 2410.16714. The criterion: Solodov & Svaiter, "A hybrid approximate extragradient-proximal point algorithm using the enlargement of a maximal
+    monotone operator", Set-Valued Analysis 7, 1999.
+
+    Examples
+    --------
+    >>> import mmd_games as mg
+    >>> trace = mg.solve(mg.games.random(n=10, seed=0), mg.AdaptiveMPO(), until=1e-10)
+    >>> trace.gap < 1e-10, int(trace.products[-1]) < 200
+    (True, True)
+    """
+
+    payoff_scale: float | None = None
+    _defaults: ClassVar = {"payoff_scale": (1.0, 1)}
+    products_per_step: ClassVar[int] = 2
+    """At least."""
+
+    def init(self, log_policy: np.ndarray) -> AdaptiveState:
+        """The state before the first step: the magnet is the start."""
+        return AdaptiveState(log_policy, None, log_policy, float(self.complete().payoff_scale or 1.0), 0)
+
+    def step(self, state: AdaptiveState, payoffs: PayoffOracle) -> AdaptiveState:
+        """One Newton step, then a refresh or more strength where it is due; after more strength a refresh alone, and no product, where that was enough."""
+        if state.payoff is None:
+            state = state._replace(payoff=payoffs(state.log_policy))
+        if state.newton_steps == 0 and (moved := self._refreshed(state, payoffs)) is not None:
+            return moved
+        nearer = self._newton_step(state, payoffs)
+        if nearer is None:
+            return state._replace(magnet_strength=min(STRONGER * state.magnet_strength, self._strongest), newton_steps=0)
+        return self._refreshed(nearer, payoffs) or nearer
+
+    @property
+    def _strongest(self) -> float:
+        return float(self.payoff_scale or 1.0)
+
+    def _newton_step(self, state: AdaptiveState, payoffs: PayoffOracle) -> AdaptiveState | None:
+        """The state after the longest Newton step that lowers KL(π‖ρ⁺), or allows a refresh; None where there is none, or there were too many."""
+        if state.newton_steps >= NEWTON_STEPS:
+            return None
+        strength, log_policy = state.magnet_strength, state.log_policy
+        played = np.isfinite(log_policy)
+        residual = np.where(played, _magnet_after(state, payoffs), 0.0) - np.where(played, log_policy, 0.0)
+        change = newton_change(payoffs, log_policy, state.payoff, residual, strength, ACCURACY, min(len(log_policy), DIMENSIONS))
+        before, length = _error(state, payoffs), 1.0
+        while length > SHORTEST:
+            tried = log_normalise(log_policy + self._bounded(length * change, log_policy, strength), payoffs.blocks)
+            trial = AdaptiveState(tried, payoffs(tried), state.log_magnet, strength, state.newton_steps + 1)
+            after = _error(trial, payoffs)
+            if after <= (1.0 - SHORTEST * length) * before or after <= RELATIVE_ERROR * float(kl(tried, state.log_magnet)):
+                return trial
+            length /= SHORTER
+        return None
+
+    def _bounded(self, change: np.ndarray, log_policy: np.ndarray, strength: float) -> np.ndarray:
+        """A change of the logits in which no action grows faster than in proportion, unless it is and stays too rare to matter.
+
+        The linear system knows how an action's probability p grows by p·u, not by p·(e^u − 1); of an action that is all but absent it knows nothing.
+        """
+        rare = math.log(ENTRY * strength / self._strongest)
+        growth = np.maximum(np.log1p(np.maximum(change, 0.0)), np.minimum(change, rare - log_policy))
+        return np.where(change > 0, growth, change)
+
+    def _refreshed(self, state: AdaptiveState, payoffs: PayoffOracle) -> AdaptiveState | None:
+        """The state with its magnet moved, where the policy is near enough to the magnet's regularised equilibrium; None where it is not, or would not move it."""
+        move = float(kl(state.log_policy, state.log_magnet))
+        if move == 0 or _error(state, payoffs) > RELATIVE_ERROR * move:
+            return None
+        weaker = WEAKER[state.newton_steps] if state.newton_steps < len(WEAKER) else 1.0
+        strength = max(state.magnet_strength / weaker, WEAKEST * self._strongest)
+        return state._replace(log_magnet=_magnet_after(state, payoffs), magnet_strength=strength, newton_steps=0)
+
+
+def _magnet_after(state: AdaptiveState, payoffs: PayoffOracle) -> np.ndarray:
+    """Where the magnet would move now, log ρ⁺."""
+    return log_normalise(state.log_magnet + state.payoff / state.magnet_strength, payoffs.blocks)
+
+
+def _error(state: AdaptiveState, payoffs: PayoffOracle) -> float:
+    """KL(π‖ρ⁺), which is 0 at the magnet's regularised equilibrium alone; 2α times it is the gap of the regularised game."""
+    return float(kl(state.log_policy, _magnet_after(state, payoffs)))
