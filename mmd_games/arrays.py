@@ -21,10 +21,13 @@ Array = Any
 
 Blocks = tuple[int, ...]
 
+OF_NUMPY = (np.ndarray, np.generic, float, int)
+"""What NumPy works on."""
+
 
 def namespace(array: Array) -> Any:
     """The array library of `array`; NumPy itself by a short cut, since this stands in the inner loop."""
-    return np if isinstance(array, np.ndarray | np.generic | float | int) else array_namespace(array)
+    return np if isinstance(array, OF_NUMPY) else array_namespace(array)
 
 
 def on_device(values: Array, like: Array) -> Array:
@@ -60,9 +63,8 @@ def log_normalise(logits: Array, blocks: Blocks) -> Array:
     xp = namespace(logits)
     if len(blocks) > 1:
         return xp.concat([log_normalise(logits[..., part], (size,)) for part, size in zip(block_slices(blocks), blocks, strict=True)], axis=-1)
-    top = xp.max(logits, axis=-1, keepdims=True)
-    shifted = logits - top
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=-1, keepdims=True))
+    shifted = logits - maximum(logits, keepdims=True)
+    return shifted - xp.log(total(xp.exp(shifted), keepdims=True))
 
 
 def uniform_log_policy(blocks: Blocks) -> np.ndarray:
@@ -70,16 +72,30 @@ def uniform_log_policy(blocks: Blocks) -> np.ndarray:
     return np.concatenate([np.full(size, -math.log(size)) for size in blocks])
 
 
+def maximum(values: Array, *, keepdims: bool = False) -> Array:
+    """Largest entry along the last axis; of NumPy's arrays by the ufunc itself, which on a hundred numbers takes half the time of ``np.max``."""
+    xp = namespace(values)
+    return np.maximum.reduce(values, axis=-1, keepdims=keepdims) if xp is np else xp.max(values, axis=-1, keepdims=keepdims)
+
+
+def total(values: Array, *, keepdims: bool = False) -> Array:
+    """Sum along the last axis, as :func:`maximum` is taken."""
+    xp = namespace(values)
+    return np.add.reduce(values, axis=-1, keepdims=keepdims) if xp is np else xp.sum(values, axis=-1, keepdims=keepdims)
+
+
 def block_sum(values: Array, blocks: Blocks) -> Array:
     """Sum of each block: (..., sum(blocks)) → (..., len(blocks))."""
-    xp = namespace(values)
-    return xp.stack([xp.sum(values[..., part], axis=-1) for part in block_slices(blocks)], axis=-1)
+    if len(blocks) == 1:
+        return total(values, keepdims=True)
+    return namespace(values).stack([total(values[..., part]) for part in block_slices(blocks)], axis=-1)
 
 
 def block_max(values: Array, blocks: Blocks) -> Array:
     """Maximum of each block: (..., sum(blocks)) → (..., len(blocks))."""
-    xp = namespace(values)
-    return xp.stack([xp.max(values[..., part], axis=-1) for part in block_slices(blocks)], axis=-1)
+    if len(blocks) == 1:
+        return maximum(values, keepdims=True)
+    return namespace(values).stack([maximum(values[..., part]) for part in block_slices(blocks)], axis=-1)
 
 
 def kl(log_p: Array, log_q: Array) -> Array:

@@ -22,6 +22,7 @@ from mmd_games.algorithms import LogLinear, State
 from mmd_games.arrays import kl, log_normalise
 from mmd_games.equilibria import regularised_equilibrium
 from mmd_games.loop.feedback import Payoffs
+from mmd_games.loop.stack import log_linear_of
 from mmd_games.testing import log_policies, matrix_games, preference_games
 from mmd_games.verification import Claim, Verdict
 from mmd_games.verification import bounds as bounds_package
@@ -31,12 +32,15 @@ from mmd_games.verification.bounds import drift as drift_module
 from mmd_games.verification.bounds import fejer as fejer_module
 from mmd_games.verification.bounds import record as record_module
 from mmd_games.verification.bounds import regularised_gap as regularised_gap_module
+from mmd_games.verification.bounds import replay as replay_module
 from mmd_games.verification.bounds import rounding as rounding_module
 from mmd_games.verification.bounds import rule as rule_module
 from mmd_games.verification.bounds import solved as solved_module
+from mmd_games.verification.bounds import stage_policies as stage_policies_module
 from mmd_games.verification.bounds.contraction import remembered, why_no_contraction
 from mmd_games.verification.bounds.drift import Drift
 from mmd_games.verification.bounds.fejer import mean_root
+from mmd_games.verification.bounds.replay import Known, Stretch, replay
 from mmd_games.verification.bounds.rounding import (
     gap_rounding,
     kl_rounding,
@@ -49,6 +53,7 @@ from mmd_games.verification.bounds.rounding import (
     target_shift,
 )
 from mmd_games.verification.bounds.solved import SolvedStage, SolvedStages, known_policies, solve_stages
+from mmd_games.verification.bounds.stage_policies import StagePolicies, in_parts
 from mmd_games.verification.verdicts import Question
 
 ANY_GAME = st.one_of(preference_games(max_actions=6), matrix_games(max_actions=4)).filter(lambda game: float(game.scale) > 1e-150)
@@ -851,9 +856,9 @@ def test_the_bound_of_a_stretch_by_hand(monkeypatch: pytest.MonkeyPatch, explici
     doubt = [float(stage.shift(COARSE)[row]) + 1005 * 2.0**-13 * kls[row] for row in range(3)]
     factor = 0.82 if explicit else 1 / 1.18
     error = step_rounding(COARSE, rule, 0.3, 0.6, largest_log(policies, stage.log_magnet))  # two blocks: times √(2/2)
-    stretches = contraction_module._stretches(COARSE, rule, stage)
-    assert [(each.iteration, each.steps) for each in stretches] == [(7, 3), (9, 2)]
-    for row, each in enumerate(stretches):
+    stretches = contraction_module._stretches(COARSE, rule, StagePolicies.of([stage]))
+    assert (stretches.iteration.tolist(), stretches.steps.tolist()) == ([7, 9], [3, 2])
+    for row, each in enumerate(contraction_module._Stretches(*both) for both in zip(*stretches, strict=True)):
         assert (each.before, each.after) == pytest.approx((kls[row], kls[row + 1]), rel=1e-9)
         assert each.bound == pytest.approx(factor**each.steps * kls[row], rel=1e-9)
         # Roundings of each step, contracted by those that follow.
@@ -950,10 +955,33 @@ def test_replays_that_tell_nothing_are_passed_over(monkeypatch: pytest.MonkeyPat
         (None,) * 6: (Verdict.INCONCLUSIVE, None, "no stretch between known policies is short enough for its rounding to be bounded."),
     }
     for found, expected in said.items():
-        ends = iter(found)
-        monkeypatch.setattr(rule_module, "_replay", lambda *given, ends=ends: next(ends))
+        monkeypatch.setattr(rule_module, "replay", lambda *given, found=found: list(found))
         claim = check_rule(trace)
         assert (claim.verdict, claim.measured, claim.detail) == expected
+
+
+@given(st.data())
+def test_stretches_are_replayed_together_as_they_are_alone(data: st.DataObject) -> None:
+    """Of different lengths and places in a stage, from a record that is off by far more than rounding, so that an ending taken for another one shows."""
+    trace = honest(data.draw, steps=60)
+    rule, generator = log_linear_of(trace.algorithm), np.random.default_rng(data.draw(st.integers(0, 9)))
+    assert rule is not None
+    shifted = trace.log_policies + 1e-9 * generator.normal(size=trace.log_policies.shape)
+    known = rule_module._known(dataclasses.replace(trace, log_policies=shifted), rule)
+    stretches = rule_module._stretches(rule, known)
+    if not stretches:
+        return
+    together = replay(trace, rule, stretches)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(replay_module, "ENTRIES", 3 * trace.game.actions)
+        in_parts = replay(trace, rule, stretches)
+    alone = [replay(trace, rule, [stretch])[0] for stretch in stretches]
+    for stretch, one, *others in zip(stretches, alone, together, in_parts, strict=True):
+        for other in others:
+            assert (one is None) == (other is None)
+            if one is not None and other is not None:
+                # Two computed replays are no further apart than what rounding explains, which is a share of 1.
+                assert other.share == pytest.approx(one.share, rel=1e-3, abs=1), stretch.first.step
 
 
 @pytest.mark.parametrize(("rounding", "meaningful"), [(0.99e-6, True), (1.01e-6, False)])
@@ -1099,7 +1127,7 @@ def test_the_three_bounds_of_the_regularised_gap_by_hand(monkeypatch: pytest.Mon
     policies = np.concatenate([log_normalise(spread * some_policies(12), game.blocks) for spread in (3.0, 0.3)])
     stage = solved_stage(game, policies, list(range(24)), error=error)
     target = np.exp(stage.log_policy)
-    excess, sentences = regularised_gap_module._excess(game, stage)
+    excess, sentence_of = regularised_gap_module._excess(game, StagePolicies.of([stage]))
     ours, relative, blocks = game.payoff_rounding + 4 * unit * game.largest_payoff, 1005 * unit, len(game.blocks)
     logs = largest_log(policies, stage.log_magnet) + game.largest_payoff / alpha
     root = (ours / alpha + 8 * unit * logs + error * (1 + scale / alpha)) * math.sqrt(blocks / 2)
@@ -1125,7 +1153,7 @@ def test_the_three_bounds_of_the_regularised_gap_by_hand(monkeypatch: pytest.Mon
         seen.add(which)
         p_alpha = players * alpha
         assert (
-            sentences[row]
+            sentence_of(row)
             == (
                 f"2α KL(π‖π*) is {p_alpha * here:.3e}, more than the regularised gap {p_alpha * gap:.3e}",
                 f"the regularised gap is {p_alpha * gap:.3e}, more than its upper bound {p_alpha * above:.3e}",
@@ -1137,7 +1165,7 @@ def test_the_three_bounds_of_the_regularised_gap_by_hand(monkeypatch: pytest.Mon
     claim = check_regularised_gap(run("mmd", game=game, start=None, steps=2), solved)
     worst = int(np.argmax(excess))
     assert claim.measured == excess[worst]
-    assert claim.detail == (f"broken at iteration {worst}: {sentences[worst]}." if excess[worst] > 1 else "holds at 48 known policies in 2 of 5 stages.")
+    assert claim.detail == (f"broken at iteration {worst}: {sentence_of(worst)}." if excess[worst] > 1 else "holds at 48 known policies in 2 of 5 stages.")
 
 
 @pytest.mark.parametrize(
@@ -1150,7 +1178,7 @@ def test_the_three_bounds_of_the_regularised_gap_by_hand(monkeypatch: pytest.Mon
 )
 def test_the_whole_bound_may_be_used(monkeypatch: pytest.MonkeyPatch, excess: list[float], verdict: Verdict, detail: str) -> None:
     solved = SolvedStages((solved_stage(COARSE, some_policies(2), [3, 7]),), 1)
-    monkeypatch.setattr(regularised_gap_module, "_excess", lambda *given: (np.array(excess), ["the first", "the second"]))
+    monkeypatch.setattr(regularised_gap_module, "_excess", lambda *given: (np.array(excess), ["the first", "the second"].__getitem__))
     claim = check_regularised_gap(run("mmd", steps=10), solved)
     assert (claim.verdict, claim.detail) == (verdict, detail)
     assert (solved.unsolved, solved.reason, solved.large) == (0, "", False)
@@ -1188,7 +1216,7 @@ def test_the_claim_of_the_plateau_by_hand(monkeypatch: pytest.MonkeyPatch) -> No
 def test_records_are_immutable_and_arrays_are_not_compared() -> None:
     modules = [importlib.import_module(f"mmd_games.verification.bounds.{each.name}") for each in pkgutil.iter_modules(bounds_package.__path__)]
     records = {each for module in modules for each in vars(module).values() if dataclasses.is_dataclass(each) and each.__module__ == module.__name__}
-    assert len(records) == 5
+    assert len(records) == 6
     for record in records:
         fields = dataclasses.fields(record)
         held = dict.fromkeys((field.name for field in fields), 0)
@@ -1217,21 +1245,22 @@ def test_what_the_replay_looked_at_is_counted() -> None:
 )
 def test_stretches_are_chosen_within_the_budget(steps: int, lengths: list[int], budget: int) -> None:
     ends = np.cumsum([0, *lengths])
-    known = [rule_module._Known(int(step), np.zeros(1), np.zeros(1), False) for step in ends]
-    chosen = rule_module._chosen(list(itertools.pairwise(known)), steps)
-    short = [(first, second) for first, second in itertools.pairwise(known) if second.step - first.step <= budget / 2]
-    cost = sum(second.step - first.step for first, second in chosen)
-    assert 0.7 * min(budget, sum(second.step - first.step for first, second in short)) <= cost <= budget
+    known = [Known(int(step), np.zeros(1), np.zeros(1), False) for step in ends]
+    stretches = [Stretch(*both) for both in itertools.pairwise(known)]
+    chosen = rule_module._chosen(stretches, steps)
+    short = [each for each in stretches if each.steps <= budget / 2]
+    cost = sum(each.steps for each in chosen)
+    assert 0.7 * min(budget, sum(each.steps for each in short)) <= cost <= budget
     assert (chosen[0], chosen[-1]) == (short[0], short[-1])
-    assert len({first.step for first, _ in chosen}) == len(chosen)
+    assert len({each.first.step for each in chosen}) == len(chosen)
     # Evenly over the run: no two neighbours are twice as far apart as the mean.
     places = [short.index(each) for each in chosen]
     assert max(np.diff(places)) <= 2 * len(short) / len(chosen)
 
 
 def test_no_stretch_is_short_enough() -> None:
-    known = [rule_module._Known(step, np.zeros(1), np.zeros(1), False) for step in (0, 33, 66)]
-    assert rule_module._chosen(list(itertools.pairwise(known)), 100) == []
+    known = [Known(step, np.zeros(1), np.zeros(1), False) for step in (0, 33, 66)]
+    assert rule_module._chosen([Stretch(*both) for both in itertools.pairwise(known)], 100) == []
     trace = mg.solve(RPS, mg.MultiplicativeWeights(), steps=600, start=START)
     ends = {"policy_iterations": trace.policy_iterations[[0, -1]], "log_policies": trace.log_policies[[0, -1]]}
     claim = check_rule(dataclasses.replace(trace, **ends))
@@ -1309,6 +1338,36 @@ def test_what_is_known_of_a_run() -> None:
     assert list(known_policies(last_one, 0)) == [100]
 
 
+def test_stages_are_judged_in_parts_of_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two stages of three policies of five actions have 30 numbers; one may have more than a part."""
+    stages = [solved_stage(COARSE, some_policies(3), [4, 7, 9])] * 5
+    for entries, sizes in ((44, [2, 2, 1]), (45, [3, 2]), (14, [1] * 5)):
+        monkeypatch.setattr(stage_policies_module, "ENTRIES", entries)
+        assert [len(part.log_targets) for part in in_parts(stages)] == sizes
+    assert list(in_parts([])) == []
+
+
+@given(st.data(), st.sampled_from([1, 40, 2**16]))
+def test_the_policies_of_all_stages_are_judged_as_those_of_each(data: st.DataObject, entries: int) -> None:
+    trace = honest(data.draw, steps=80)
+    solved, rule = solve_stages(trace), log_linear_of(trace.algorithm)
+    if rule is None or not solved.stages:
+        return
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stage_policies_module, "ENTRIES", entries)
+        parts = list(in_parts(solved.stages))
+    assert sum(len(part.log_targets) for part in parts) == len(solved.stages)
+    assert all(len(part.log_targets) == 1 or part.log_policies.size <= entries for part in parts)
+    together = [[regularised_gap_module._excess(trace.game, part)[0], *contraction_module._stretches(trace.game, rule, part)] for part in parts]
+    alone = [StagePolicies.of([stage]) for stage in solved.stages]
+    apart = [[regularised_gap_module._excess(trace.game, part)[0], *contraction_module._stretches(trace.game, rule, part)] for part in alone]
+    for several, single in zip(zip(*together, strict=True), zip(*apart, strict=True), strict=True):
+        np.testing.assert_allclose(np.concatenate(several), np.concatenate(single), rtol=1e-6, atol=1e-12)
+    for part, stage in zip(alone, solved.stages, strict=True):
+        assert part.largest_log.tolist() == [largest_log(stage.log_policies, stage.log_magnet)] * len(stage.times)
+        np.testing.assert_allclose(part.shift(trace.game), stage.shift(trace.game), rtol=1e-12)
+
+
 @pytest.mark.parametrize(("steps", "every", "chosen"), [(40, 1, 6), (15, 1, 3), (1_500, 1, 200), (30, 10, 4)])
 def test_how_many_stages_are_solved(steps: int, every: int, chosen: int) -> None:
     """A sixth of the products of a run of three actions, between 3 and 200, and no more than there are."""
@@ -1324,19 +1383,19 @@ def test_how_many_stages_are_solved(steps: int, every: int, chosen: int) -> None
 def test_stages_that_cannot_be_solved_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     trace = run(steps=40)
     stages = len(solve_stages(trace).stages)
-    solve = solved_module.regularised_equilibrium
+    near = solved_module.regularised_equilibria_near
 
     def off(amount: float) -> Any:
-        def nearly(*given: Any, **named: Any) -> Any:
-            found = solve(*given, **named)
-            return SimpleNamespace(log_policy=log_normalise(found.log_policy + amount * np.array([1.0, -1.0, 0.0]), RPS.blocks))
+        def nearly(*given: Any) -> Any:
+            log_policies, converged = near(*given)
+            return log_normalise(log_policies + amount * np.array([1.0, -1.0, 0.0]), RPS.blocks), converged
 
         return nearly
 
     # Within 1e-6 it is used; the residual in rock-paper-scissors is at least that of the logits and at most 1 + L/α times it.
-    monkeypatch.setattr(solved_module, "regularised_equilibrium", off(2e-7))
+    monkeypatch.setattr(solved_module, "regularised_equilibria_near", off(2e-7))
     assert len(solve_stages(trace).stages) == stages
-    monkeypatch.setattr(solved_module, "regularised_equilibrium", off(2e-6))
+    monkeypatch.setattr(solved_module, "regularised_equilibria_near", off(2e-6))
     found = solve_stages(trace)
     assert (found.stages, found.unsolved) == ((), stages)
     assert found.missing == f"{stages} regularised equilibria could not be computed."

@@ -64,8 +64,8 @@ def test_a_run_begins_on_arrays_and_goes_on_compiled(monkeypatch: pytest.MonkeyP
     game = game_of(1200, 6)
     for spec in ("mpo", "omwu"):
         assert_same(
-            mg.solve(game, from_spec(spec), steps=17_000, record=mg.Record(gaps=8, policies=4)),
-            mg.solve(game, from_spec(spec), steps=17_000, engine="array", record=mg.Record(gaps=8, policies=4)),
+            mg.solve(game, from_spec(spec), steps=17_000, until=1e-14, record=mg.Record(gaps=8, policies=4)),
+            mg.solve(game, from_spec(spec), steps=17_000, until=1e-14, engine="array", record=mg.Record(gaps=8, policies=4)),
         )
 
 

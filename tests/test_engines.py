@@ -86,27 +86,27 @@ def test_a_short_run_does_not_wait_for_the_compiler() -> None:
 @pytest.mark.parametrize(
     ("call", "compiled"),
     [
-        (lambda **engine: mg.solve(RPS, steps=20_000, **engine), True),
-        (lambda **engine: mg.solve(RPS, steps=19_999, **engine), False),
-        (lambda **engine: mg.solve(RPS, **engine), True),
-        (lambda **engine: mg.solve(RPS, Own(), steps=50_000, **engine), False),
-        (lambda **engine: mg.solve(RPS, steps=50_000, feedback=mg.Sampled(), **engine), False),
-        (lambda **engine: mg.solve(sum_game(), steps=50_000, **engine), False),
-        (lambda **engine: mg.solve(in_float32(), steps=50_000, **engine), False),
-        (lambda **engine: mg.solve_many([RPS, RPS], steps=10_000, **engine), True),
-        (lambda **engine: mg.solve_many([RPS, RPS], steps=9_999, **engine), False),
-        (lambda **engine: mg.solve_many(mg.games.random(n=256), mg.Extragradient(), [None] * 2, steps=50_000, **engine), False),
-        (lambda **engine: mg.solve_many([mg.games.random(n=256, seed=seed) for seed in (0, 1)], mg.Extragradient(), steps=50_000, **engine), True),
-        (lambda **engine: mg.solve(mg.games.random(n=256), mg.Extragradient(), steps=50_000, **engine), True),
+        (lambda **given: mg.solve(RPS, steps=20_000, **given), True),
+        (lambda **given: mg.solve(RPS, steps=19_999, **given), False),
+        (lambda **given: mg.solve(RPS, **given), True),
+        (lambda **given: mg.solve(RPS, Own(), steps=50_000, **given), False),
+        (lambda **given: mg.solve(RPS, steps=50_000, feedback=mg.Sampled(), **given), False),
+        (lambda **given: mg.solve(sum_game(), steps=50_000, **given), False),
+        (lambda **given: mg.solve(in_float32(), steps=50_000, **given), False),
+        (lambda **given: mg.solve_many([RPS, RPS], steps=10_000, **given), True),
+        (lambda **given: mg.solve_many([RPS, RPS], steps=9_999, **given), False),
+        (lambda **given: mg.solve_many(mg.games.random(n=256), mg.Extragradient(), [None] * 2, steps=50_000, **given), False),
+        (lambda **given: mg.solve_many([mg.games.random(n=256, seed=seed) for seed in (0, 1)], mg.Extragradient(), steps=50_000, **given), True),
+        (lambda **given: mg.solve(mg.games.random(n=256), mg.Extragradient(), steps=50_000, **given), True),
     ],
 )
 def test_which_engine_a_run_takes(call: Callable[..., Any], compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that may be long begins on arrays, and only goes on in the compiled loop."""
+    """A long run goes through the compiled loop; one that may end by a tolerance begins on arrays, and only goes on there."""
     taken = []
 
     def arrays(runs: Any, *rest: Any) -> Any:
         taken.append("array")
-        leave = rest[-1]
+        leave = rest[7]
         assert leave is None or 0 < leave < 20_000
         return [None] * len(runs) if leave is None else "where it left"
 
@@ -114,9 +114,10 @@ def test_which_engine_a_run_takes(call: Callable[..., Any], compiled: bool, monk
     monkeypatch.setattr(module, "run_arrays", arrays)
     monkeypatch.setattr(module, "run_compiled", lambda runs, *rest: taken.append(rest[-1]) or [None] * len(runs))
     for engine in ({}, {"engine": "auto"}):
-        call(**engine)
-        assert taken == (["array", "where it left"] if compiled else ["array"])
-        taken.clear()
+        for until in ({}, {"until": 1e-9}):
+            call(**engine, **until)
+            assert taken == ((["array", "where it left"] if until else [None]) if compiled else ["array"])
+            taken.clear()
     call(engine="array")
     assert taken == ["array"]
     if compiled:

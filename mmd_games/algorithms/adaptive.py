@@ -35,8 +35,8 @@ from mmd_games.arrays import Array, kl, log_normalise
 
 RELATIVE_ERROR = 0.5
 """σ: how far from its magnet's regularised equilibrium the policy may be when the magnet moves, relative to how far it moves."""
-WEAKER = (4.0, 4.0, 2.0)
-"""By what the strength is divided at a refresh after so many Newton steps (0, 1, 2); after more it stays."""
+WEAKER = (6.0, 6.0, 3.0, 2.0)
+"""By what the strength is divided at a refresh after so many Newton steps (0, 1, 2, 3); after more it stays."""
 STRONGER = 4.0
 """By what it is multiplied where the Newton steps do not lead to a refresh."""
 NEWTON_STEPS = 6
@@ -45,10 +45,12 @@ ACCURACY = 0.03
 """Relative residual to which the linear system of a Newton step is solved."""
 DIMENSIONS = 1000
 """Of the space in which it is solved, at most: so many vectors of the size of the policy are kept, twice. In a game of fewer actions as many as there are."""
-ENTRY = 0.3
-"""A Newton step may bring in an action that was all but absent with a probability up to this times α/L: then no logit of the regularised equilibrium moves by more than this."""
+RARE = 0.3
+"""An action is rare below this times α/L: even twice as likely it moves no logit of the regularised equilibrium by more than this."""
+BOUNDARY = 0.95
+"""A Newton step takes at most so much of the probability of an action that is not rare."""
 SHORTER, SHORTEST = 3.0, 0.1
-"""A Newton step that does not lower the residual is divided by the first, as long as it is longer than the second."""
+"""A Newton step that does not lower the residual is divided by the first, until it is below the second of what it was."""
 WEAKEST = 1e-12
 """The smallest strength, relative to L: below, the rounding of the payoffs would move the logits."""
 
@@ -74,7 +76,7 @@ class AdaptiveMPO(Method):
 
     A step is one Newton step towards the regularised equilibrium, of as many products as its linear system takes, and one for every trial of its length. The policy that is
     judged is the iterate; the magnet moves as the module's text says. Its constants are not settings: halving or doubling any of them changes the products to a gap of 1e-8 on
-    random games by about a tenth on average (`benchmarks/adaptive_constants.py`).
+    24 games by a quarter at most, in the geometric mean (`benchmarks/adaptive_constants.py`).
 
     Payoffs are assumed exact: it looks at differences of them. Under noise the criterion fails, the strength goes up, and it becomes a cautious extragradient.
 
@@ -132,9 +134,11 @@ class AdaptiveMPO(Method):
         played = np.isfinite(log_policy)
         residual = np.where(played, _magnet_after(state, payoffs), 0.0) - np.where(played, log_policy, 0.0)
         change = newton_change(payoffs, log_policy, state.payoff, residual, strength, ACCURACY, min(len(log_policy), DIMENSIONS))
-        before, length = _error(state, payoffs), 1.0
-        while length > SHORTEST:
-            tried = log_normalise(log_policy + self._bounded(length * change, log_policy, strength), payoffs.blocks)
+        rare = log_policy < math.log(RARE * strength / self._strongest)
+        before, first = _error(state, payoffs), min(1.0, BOUNDARY / max(float(np.max(-change, where=~rare, initial=0.0)), BOUNDARY))
+        length = first
+        while length > SHORTEST * first:
+            tried = log_normalise(log_policy + self._bounded(change, length, log_policy, rare, strength), payoffs.blocks)
             trial = AdaptiveState(tried, payoffs(tried), state.log_magnet, strength, state.newton_steps + 1)
             after = _error(trial, payoffs)
             if after <= (1.0 - SHORTEST * length) * before or after <= RELATIVE_ERROR * float(kl(tried, state.log_magnet)):
@@ -142,14 +146,16 @@ class AdaptiveMPO(Method):
             length /= SHORTER
         return None
 
-    def _bounded(self, change: np.ndarray, log_policy: np.ndarray, strength: float) -> np.ndarray:
-        """A change of the logits in which no action grows faster than in proportion, unless it is and stays too rare to matter.
+    def _bounded(self, change: np.ndarray, length: float, log_policy: np.ndarray, rare: np.ndarray, strength: float) -> np.ndarray:
+        """What a Newton step of some length adds to the logarithms.
 
-        The linear system knows how an action's probability p grows by p·u, not by p·(e^u − 1); of an action that is all but absent it knows nothing.
+        The linear system knows how payoffs move when an action's probability p moves by p·u, so common actions are moved by just that, and not by p·(e^u − 1): at weak
+        strengths the difference would move every logit. Rare actions go all the way, which payoffs hardly see; but of one that comes in the system does not know what it will do
+        to the others, so it comes no further than to where it starts to matter, or by p·u where that is more.
         """
-        rare = math.log(ENTRY * strength / self._strongest)
-        growth = np.maximum(np.log1p(np.maximum(change, 0.0)), np.minimum(change, rare - log_policy))
-        return np.where(change > 0, growth, change)
+        in_proportion = np.log1p(length * np.where(rare, np.maximum(change, 0.0), change))
+        entering = np.minimum(change, math.log(RARE * strength / self._strongest) - log_policy)
+        return np.where(rare, np.where(change > 0, np.maximum(in_proportion, entering), change), in_proportion)
 
     def _refreshed(self, state: AdaptiveState, payoffs: PayoffOracle) -> AdaptiveState | None:
         """The state with its magnet moved, where the policy is near enough to the magnet's regularised equilibrium; None where it is not, or would not move it."""

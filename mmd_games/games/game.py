@@ -9,8 +9,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from mmd_games.arrays import Array, Blocks, block_max, block_slices, block_sum, namespace
+from mmd_games.arrays import Array, Blocks, block_max, block_slices, block_sum, maximum, total
 from mmd_games.errors import InputError
+from mmd_games.games.integers import as_integers
 from mmd_games.games.rounding import SAFETY, SMALLEST, UNIT
 
 
@@ -111,8 +112,9 @@ class Game(ABC):
 
     def gap_of_payoffs(self, payoffs: Array) -> Array:
         """The duality gap of the profile whose payoffs these are: (..., actions) → (...)."""
-        xp = namespace(payoffs)
-        return self.players_per_block * xp.sum(block_max(payoffs, self.blocks), axis=-1)
+        if len(self.blocks) == 1:
+            return self.players_per_block * maximum(payoffs)
+        return self.players_per_block * total(block_max(payoffs, self.blocks))
 
     def describe(self) -> str:
         """One line: name, size, units and scale."""
@@ -208,9 +210,9 @@ def exact_gap(game: Game, policy: Array) -> Fraction:
     stored = getattr(game, "payoff_matrix", None)
     if stored is None:
         raise InputError(f"{game.name} has no stored payoffs to be taken as exact; certified_gap bounds the gap in floating point.")
-    matrix, matrix_unit = _integers(np.asarray(stored))
-    columns, _ = _integers(policy[block_slices(game.blocks)[-1]])
-    rows, _ = _integers(policy[block_slices(game.blocks)[0]])
+    matrix, matrix_unit = as_integers(np.asarray(stored, dtype=np.float64))
+    rows, columns = (as_integers(policy[block_slices(game.blocks)[player]])[0].astype(object) for player in (0, -1))
+    matrix = matrix.astype(object)
     best = Fraction(max((matrix @ columns).tolist()), sum(columns.tolist()))
     worst = Fraction(min((rows @ matrix).tolist()), sum(rows.tolist()))
     return (best - worst) * matrix_unit
@@ -248,15 +250,3 @@ def gap_bound(game: Game, policy: np.ndarray, payoffs: np.ndarray, error: Array)
         # The sum and the quotient are correctly rounded, and adding the players rounds once more.
         bound = bound + SAFETY * (error / total) + 4 * UNIT * np.abs(best) + SMALLEST
     return game.players_per_block * gap, game.players_per_block * bound
-
-
-def _integers(values: np.ndarray) -> tuple[np.ndarray, Fraction]:
-    """Python integers and one power of two, whose products are exactly the given floats."""
-    mantissas, exponents = np.frexp(values)
-    whole = (mantissas * 2.0**53).astype(np.int64)
-    exponents = np.where(whole == 0, np.max(exponents), exponents) - 53
-    lowest = int(np.min(exponents))
-    shifted = [int(number) << int(shift) for number, shift in zip(whole.flat, (exponents - lowest).flat, strict=True)]
-    result = np.empty(values.size, dtype=object)
-    result[:] = shifted
-    return result.reshape(values.shape), Fraction(2) ** lowest

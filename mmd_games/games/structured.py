@@ -163,7 +163,7 @@ def conditioned_cycle(condition: float = 10.0) -> PreferenceGame:
     Examples
     --------
     >>> conditioned_cycle(condition=1.0).preference[0].round(4).tolist()
-    [0.5, 1.0, 0.7361, 0.2639, 0.0]
+    [0.5, 1.0, 0.382, 0.618, 0.0]
     """
     require_positive(condition=condition)
     if condition < 1:

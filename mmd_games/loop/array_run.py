@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +11,14 @@ import numpy as np
 from mmd_games.arrays import Array, namespace, to_numpy
 from mmd_games.games.game import Game
 from mmd_games.loop.feedback import Feedback, Payoffs
+from mmd_games.loop.outlook import Outlook
 from mmd_games.loop.progress import Interrupt, Progress
 from mmd_games.loop.recording import Recorder
 from mmd_games.loop.stack import Stack
 from mmd_games.loop.trace import Trace
+
+STAGE = ("log_magnet", "magnet_strength", "step_size")
+"""What the state of an algorithm outside the log-linear family has if its stages are to be recorded: they begin where the magnet is another array, or the strength another."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +52,7 @@ def run_arrays(
     progress: Progress,
     interrupt: Interrupt,
     leave: int | None = None,
+    products: int | None = None,
 ) -> list[Trace] | Position:
     """Advance a stack of runs together, and return the trace of each, or where they stand at the step at which they leave.
 
@@ -62,10 +68,15 @@ def run_arrays(
     feedback, progress, interrupt
         As the compiled run has them.
     leave : int, optional
+        At the latest; before that where the tolerance is not in sight (see :class:`~mmd_games.loop.outlook.Outlook`).
+    products : int, optional
+        The run ends at the first step by which it has spent as many.
     """
     algorithm, rule = runs.algorithm, runs.rule
     steady = rule is None or rule.steady
+    most = math.inf if products is None else products
     exp = namespace(runs.log_start).exp
+    outlook = Outlook(until, leave) if until is not None and leave is not None else None
     unreached = np.ones(len(runs), dtype=bool)
     traces: dict[int, Trace] = {}
 
@@ -73,36 +84,40 @@ def run_arrays(
         state = algorithm.init(runs.log_start)
         log_policy, step = runs.log_policy(state), 0
         total = exp(log_policy)
-        if rule is not None:
+        staged = rule is not None or all(hasattr(state, name) for name in STAGE)
+        if staged:
             recorder.add_stage(0, state)
         while True:
-            finished = step >= steps or interrupt.pressed
+            finished = step >= steps or payoffs.products >= most or interrupt.pressed
             if finished or recorder.wants(step):
                 gap, kept = to_numpy(payoffs.gap(log_policy)), to_numpy(log_policy)
                 runs.require_policy(kept, gap, step)
-                reached = unreached & (gap <= until) if until is not None else ~unreached
-                unreached &= ~reached
-                finished |= not np.any(unreached)
-                recorder.add(step, payoffs.products, gap, _average_gap(runs.game, total, step), kept, pin=finished or bool(np.any(reached)))
-                if rule is not None and not steady and step > 0:
+                reached = np.flatnonzero(unreached & (gap <= until)).tolist() if until is not None else []
+                unreached[reached] = False
+                finished |= not unreached.any()
+                recorder.add(step, payoffs.products, gap, _average_gap(runs.game, total, step), kept, pin=finished or bool(reached))
+                if not steady and step > 0:
                     recorder.add_stage(step, state)
                 # At once, before the record is thinned for the sake of those that go on.
-                traces.update((index, runs.trace(index, recorder, "tolerance", feedback)) for index in np.flatnonzero(reached).tolist())
-                progress(step, step if finished else steps, float(np.max(gap)))
+                traces.update((index, runs.trace(index, recorder, "tolerance", feedback)) for index in reached)
+                progress(step, step if finished else steps, float(gap.max()))
+                if outlook is not None and outlook.is_late(step, gap):
+                    leave = step
             if finished:
                 break
             if step == leave:
                 return Position(step, state, total, traces)
-            magnet = getattr(state, "log_magnet", None)
+            magnet, strength = (getattr(state, name) for name in STAGE[:2]) if staged else (None, None)
             state = algorithm.step(state, payoffs)
             step += 1
             log_policy = runs.log_policy(state)
             total += exp(log_policy)
-            if rule is not None and steady and state.log_magnet is not magnet:
+            if staged and steady and (state.log_magnet is not magnet or (rule is None and state.magnet_strength != strength)):
                 recorder.add_stage(step, state)
-                if recorder.wants_refresh() and not recorder.wants(step):
-                    recorder.add_refresh(step, payoffs.products, to_numpy(payoffs.gap(log_policy)), _average_gap(runs.game, total, step))
-    stopped = "interrupted" if interrupt.pressed and step < steps else "budget"
+                stage = recorder.stages.count
+                if recorder.wants_refresh(stage) and not recorder.wants(step):
+                    recorder.add_refresh(stage, step, payoffs.products, to_numpy(payoffs.gap(log_policy)), _average_gap(runs.game, total, step))
+    stopped = "interrupted" if interrupt.pressed and step < steps and payoffs.products < most else "budget"
     return [traces[index] if index in traces else runs.trace(index, recorder, stopped, feedback) for index in range(len(runs))]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from bisect import bisect_right
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any
@@ -68,31 +69,35 @@ def run_compiled(
         # Which rows some run stops at for the first time, and which cannot go on; found for all rows at once, since most visits have none.
         stops = {row: np.flatnonzero(rows.reached == row).tolist() for row in set(rows.reached.tolist()) - {-1}}
         broken = set(np.flatnonzero(~np.isfinite(rows.gaps).all(axis=0)).tolist())
-        stage = 0
+        stages, recorded = recorder.stages.count, 0
+        gaps, averages, largest = loop.by_row(rows.gaps), loop.by_row(rows.averages), np.max(rows.gaps, axis=0).tolist()
         for row, step in enumerate(wanted.tolist()):
-            products = step * rule.products_per_step
-            stage = loop.add_stages(recorder, rows, stage, step)
-            if step in rows.refreshes and recorder.wants_refresh() and not recorder.wants(step):
-                recorder.add_refresh(step, products, *loop.gaps(rows, row))
+            products, kept = step * rule.products_per_step, recorder.wants(step)
+            if not kept and step in rows.refreshes:
+                number = stages + rows.refreshes.index(step) + 1
+                if recorder.wants_refresh(number):
+                    recorder.add_refresh(number, step, products, gaps[row], averages[row])
             reached = [index for index in stops.get(row, ()) if index not in traces]
             finished = step >= last or len(traces) + len(reached) == len(runs)
-            if not (finished or reached or recorder.wants(step)):
+            if not (finished or reached or kept):
                 continue
-            gap, average_gap = loop.gaps(rows, row)
             log_policy = loop.alone(rows.kept[:, row].copy())  # so that the rows of a visit do not stay for the sake of one
             if row in broken:
-                runs.require_policy(log_policy, gap, step)
-            recorder.add(step, products, gap, average_gap, log_policy, pin=finished or bool(reached))
+                runs.require_policy(log_policy, gaps[row], step)
+            recorder.add(step, products, gaps[row], averages[row], log_policy, pin=finished or bool(reached))
             if not rule.steady and step > recorder.stages.last:  # an interrupted run may end at a row that it has
                 recorder.add_stage(step, loop.moved(rows, row, step))
+            progress(step, step if finished else steps, largest[row])
+            if not (finished or reached):
+                continue
+            recorded = loop.add_stages(recorder, rows, recorded, step)
             # At once, before the record is thinned for the sake of those that go on.
             traces.update((index, runs.trace(index, recorder, "tolerance", feedback)) for index in reached)
             loop.stop(reached)
-            progress(step, step if finished else steps, float(np.max(gap)))
             if finished:
                 stopped = "interrupted" if stopping and step < steps else "budget"
                 return [traces[index] if index in traces else runs.trace(index, recorder, stopped, feedback) for index in range(len(runs))]
-        loop.add_stages(recorder, rows, stage, end)
+        loop.add_stages(recorder, rows, recorded, end)
         at = end
 
 
@@ -191,9 +196,9 @@ class _CompiledLoop:
         """Without the batch axis where there is one run."""
         return values[0] if len(self._runs) == 1 else values
 
-    def gaps(self, rows: Any, row: int) -> tuple[Array, Array]:
-        """Of the iterates and of the averages, at a row."""
-        return self.alone(rows.gaps[:, row]), self.alone(rows.averages[:, row])
+    def by_row(self, values: np.ndarray) -> Sequence[Array]:
+        """Of numbers (runs, rows) those of each row: one number where there is one run."""
+        return values[0].tolist() if len(self._runs) == 1 else list(values.T)
 
     def state(self, step: int) -> Any:
         """What a stage's record needs, at the present policies and magnets."""

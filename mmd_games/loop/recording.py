@@ -89,7 +89,8 @@ class StageRows:
 
         iterations = np.concatenate([np.zeros(0, dtype=np.int64), *(steps for steps, _, _, _ in self._parts)])
         magnets = np.concatenate([np.zeros((0, actions)), *(part if member is None else part[:, member] for _, part, _, _ in self._parts)])
-        strengths, sizes = (np.concatenate([np.zeros(0), *(np.full(len(part[0]), setting(part[which])) for part in self._parts)]) for which in (2, 3))
+        lengths = [len(steps) for steps, _, _, _ in self._parts]
+        strengths, sizes = (np.repeat(np.array([setting(part[which]) for part in self._parts], dtype=np.float64), lengths) for which in (2, 3))
         return iterations, magnets, strengths, sizes
 
 
@@ -120,9 +121,9 @@ class Recorder:
         stages = self._refreshes.candidates(begin // refresh_every + 1, end // refresh_every + 1)
         return np.union1d(steps, (stages - 1) * refresh_every)
 
-    def wants_refresh(self) -> bool:
-        """Whether the refresh that began the last stage would be kept."""
-        return self._refreshes.wants(self.stages.count)
+    def wants_refresh(self, stage: int) -> bool:
+        """Whether the refresh with which a stage begins, the first stage being 1, would be kept."""
+        return self._refreshes.wants(stage)
 
     def add(self, step: int, products: int, gap: Array, average_gap: Array, log_policy: Array, *, pin: bool = False) -> None:
         """Keep a row of a step that is wanted, and the policy where that is wanted too; a pinned row is kept with its policy."""
@@ -131,9 +132,9 @@ class Recorder:
         if pin or self._policies.wants(step):
             self._policies.add(step, (row, log_policy), pin=pin)
 
-    def add_refresh(self, step: int, products: int, gap: Array, average_gap: Array) -> None:
-        """Keep a row of a refresh."""
-        self._refreshes.add(self.stages.count, (step, (products, gap, average_gap)))
+    def add_refresh(self, stage: int, step: int, products: int, gap: Array, average_gap: Array) -> None:
+        """Keep a row of the refresh with which a stage begins."""
+        self._refreshes.add(stage, (step, (products, gap, average_gap)))
 
     def add_stage(self, step: int, state: Any) -> None:
         """Keep the magnet and the settings in force from this step on."""

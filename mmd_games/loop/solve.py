@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from mmd_games.arrays import Array, log_normalise, namespace, require_memory, to
 from mmd_games.errors import InputError, require_positive, require_whole
 from mmd_games.games.game import Game, check_policy
 from mmd_games.loop.array_run import run_arrays
+from mmd_games.loop.budget import steps_within
 from mmd_games.loop.compiled_run import run_compiled
 from mmd_games.loop.engines import Engine, arrays_until, product_of, require_engine
 from mmd_games.loop.feedback import Exact, Feedback, Payoffs
@@ -34,6 +35,7 @@ def solve(
     algorithm: Any = None,
     *,
     steps: int = DEFAULT_STEPS,
+    products: int | None = None,
     until: float | None = None,
     start: Array | None = None,
     record: Record | None = None,
@@ -51,6 +53,8 @@ def solve(
         ``log_policy``; default Magnetic Preference Optimization. Settings left open are filled in from the game's scale.
     steps : int
         Budget, in updates of the policy.
+    products : int, optional
+        Budget in matrix-vector products as well: the run ends at the first step by which it has spent them; with a fixed number a step, before it would spend more.
     until : float, optional
         Stop at the first recorded step whose duality gap is at most this, in the game's units.
     start : array (actions,), optional
@@ -62,8 +66,8 @@ def solve(
         What the players are told; default the exact payoffs. Recorded gaps are exact in any case.
     engine : {"auto", "array", "compiled"}
         "array" runs everything. "compiled" runs the log-linear family on tables in one compiled loop, the same to rounding: some fifty times faster on ten
-        actions, four times on a hundred. "auto" begins on arrays and goes on in it where a budget of 20,000 steps or more is not spent within a quarter of a
-        second of work. Its first use on a machine compiles it, which takes about half a minute.
+        actions, four times on a hundred. "auto" takes it for budgets of 20,000 steps or more. A run with `until` begins on arrays even then, and goes on in it after a
+        quarter of a second of work, or as soon as its gap is seen to fall too slowly to get there by then. Its first use on a machine compiles it, which takes about half a minute.
     progress : callable (step, steps, gap), optional
         Told at recorded steps; ``mg.StderrProgress()`` draws a bar.
 
@@ -88,9 +92,12 @@ def solve(
     >>> trace.policy.round(4).tolist(), trace.gap < 1e-10
     ([0.3636, 0.2727, 0.3636], True)
     """
-    budget = _Budget(steps, until)
+    chosen = _with_defaults(algorithm, game)
+    budget = _Budget(steps, until, products)
     require_engine(engine)
-    runs = Stack([game], [_with_defaults(algorithm, game)], [_log_start(game, start)], _like(start, feedback))
+    if products is not None:
+        budget = replace(budget, steps=min(steps, steps_within(products, chosen, game)))
+    runs = Stack([game], [chosen], [_log_start(game, start)], _like(start, feedback))
     with interruptible() as interrupt:
         return _run(runs, budget, record or Record(), feedback or Exact(), engine, progress, interrupt)[0]
 
@@ -153,9 +160,10 @@ class _Budget:
 
     steps: int
     until: float | None
+    products: int | None = None
 
     def __post_init__(self) -> None:
-        require_whole(steps=self.steps)
+        require_whole(steps=self.steps, products=self.products)
         require_positive(until=self.until)
 
 
@@ -189,14 +197,14 @@ def _log_start(game: Game, start: Array | None) -> np.ndarray:
 
 def _run(runs: Stack, budget: _Budget, record: Record, feedback: Feedback, engine: Engine, progress: Progress, interrupt: Interrupt) -> list[Trace]:
     """Advance a stack of runs together by one of the engines, and return the trace of each."""
-    leave = arrays_until(engine, runs, feedback, budget.steps)
+    leave = arrays_until(engine, runs, feedback, budget.steps, budget.until)
     payoffs = Payoffs(runs.game, feedback, runs.game.payoffs if leave is not None else product_of(runs.game, budget.steps))
     payoffs.gap(runs.log_start)  # a game whose payoffs cannot be afforded says so before anything else is refused
     require_recording_memory(record, len(runs) * runs.game.actions, _stage_count(runs.rule, budget.steps))
     recorder = Recorder(record, budget.steps, runs.game.blocks)
     position = None
     if leave != 0:
-        made = run_arrays(runs, budget.steps, budget.until, recorder, payoffs, feedback, progress, interrupt, leave)
+        made = run_arrays(runs, budget.steps, budget.until, recorder, payoffs, feedback, progress, interrupt, leave, budget.products)
         if isinstance(made, list):
             return made
         position = made

@@ -97,7 +97,7 @@ class Stack:
 
     def require_policy(self, log_policy: Array, gap: Array, step: int) -> None:
         """Stop runs whose policy is no longer one, naming the run."""
-        if not np.all(np.isfinite(gap)):
+        if not np.isfinite(gap).all():
             index = int(np.argmin(np.isfinite(np.atleast_1d(gap))))
             raise InputError(
                 f"{to_spec(self._algorithms[index])} on {self._games[index].name}: the policy stopped being finite by step {step}; "

@@ -109,7 +109,9 @@ def claim_rate(trace: Trace, convergence: Convergence, predicted: Claim, predict
     approaches : bool
         As by :func:`mmd_games.verification.headline.may_approach`.
     """
-    verdict = {Kind.LINEAR: Verdict.CONFIRMED, Kind.INCONCLUSIVE: Verdict.INCONCLUSIVE}.get(convergence.kind, Verdict.REFUTED)
+    verdict = {Kind.LINEAR: Verdict.CONFIRMED, Kind.SUPERLINEAR: Verdict.CONFIRMED, Kind.INCONCLUSIVE: Verdict.INCONCLUSIVE}.get(
+        convergence.kind, Verdict.REFUTED
+    )
     detail, interval = f"{convergence.kind.value}: {convergence.evidence}", convergence.interval
     line = prediction.target == "nash" and prediction.kind == "linear"
     if verdict is Verdict.REFUTED and is_short(trace):
@@ -118,10 +120,10 @@ def claim_rate(trace: Trace, convergence: Convergence, predicted: Claim, predict
         verdict, detail = Verdict.INCONCLUSIVE, f"{detail} But the policy still approaches the equilibrium in KL, so it may become a line."
     elif verdict is Verdict.REFUTED and line and convergence.kind is Kind.SUBLINEAR:
         verdict, detail = Verdict.INCONCLUSIVE, f"{detail} But theory predicts a line in the end."
-    if convergence.window is not None and convergence.kind is Kind.LINEAR:
+    if convergence.window is not None and verdict is Verdict.CONFIRMED:
         detail += f" Iterations {convergence.window[0]:,} to {convergence.window[1]:,}."
     expected = prediction.rate if line else None
     if expected is not None and interval is not None and predicted.verdict is Verdict.CONFIRMED and not interval[0] <= expected <= interval[1]:
         detail += " The gap is still decided by more than the slowest part of the prediction, which is measured below."
-    statement = "The gap falls linearly: factor an iteration"
+    statement = "The gap falls faster than on any line" if convergence.kind is Kind.SUPERLINEAR else "The gap falls linearly: factor an iteration"
     return Claim("rate", statement, expected, convergence.rate, verdict, detail, interval=interval, question=Question.LINEAR)

@@ -113,6 +113,8 @@ def _within_tolerance(trace: Trace, by_name: dict[str, Claim], convergence: Conv
     elsewhere = by_name["distance"].verdict is Verdict.REFUTED or (plateau is not None and (plateau.predicted or 0.0) > convergence.floor)
     if convergence.kind is Kind.LINEAR and not elsewhere:
         return Headline.CONVERGED
+    if convergence.kind is Kind.SUPERLINEAR and not elsewhere:
+        return Headline.FASTER
     # With steady settings a slow mode can look sublinear for long: then only a larger budget tells.
     slows = _is_annealed(trace) or log_linear_of(trace.algorithm) is None
     return Headline.SUBLINEAR if convergence.kind is Kind.SUBLINEAR and slows else Headline.UNCLEAR

@@ -15,6 +15,7 @@ from mmd_games.verification.limits import claim_projection, claim_support
 from mmd_games.verification.measured import Convergence, Kind, classify_convergence
 from mmd_games.verification.predicted import RatePrediction, check_rate, prediction_for
 from mmd_games.verification.proofs import claim_exact_equilibrium, claim_exact_gap
+from mmd_games.verification.refreshes import by_refresh
 from mmd_games.verification.verdicts import Claim, Headline, Question, Verdict
 
 FEWEST_ROWS = 3
@@ -68,6 +69,7 @@ def judge(trace: Trace, tolerance: float | None = None) -> Judgement:
     game, tolerance = trace.game, default_tolerance(trace.game) if tolerance is None else float(tolerance)
     convergence = _convergence(trace, tolerance)
     reference, allowed = nash(game), allowed_distance(game, tolerance)
+    convergence = by_refresh(trace, reference, convergence)
     prediction = prediction_for(trace, reference=reference)
     approaches = may_approach(trace, reference, prediction)
     gap, distance, predicted = (

@@ -25,6 +25,7 @@ class Headline(Enum):
     """The answer to the one question: did the last iterate reach the game's Nash equilibrium, linearly? Members are (verdict, sentence)."""
 
     CONVERGED = (Verdict.CONFIRMED, "The last iterate reached the game's Nash equilibrium, at a linear rate.")
+    FASTER = (Verdict.CONFIRMED, "The last iterate reached the game's Nash equilibrium, faster than at any linear rate.")
     REGULARISED = (Verdict.REFUTED, "The last iterate stalled at the equilibrium regularised towards its magnet, not at the game's.")
     STALLED = (Verdict.REFUTED, "The last iterate stalled or cycles above the tolerance: it does not converge to the equilibrium.")
     DIVERGED = (Verdict.REFUTED, "The last iterate moves away from the equilibrium.")

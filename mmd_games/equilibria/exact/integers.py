@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mmd_games.games.integers import as_integers
+
 if TYPE_CHECKING:
     from flint import fmpz_mat
 
@@ -26,11 +28,9 @@ def whole_numbers(table: np.ndarray) -> tuple[Table, Fraction]:
     table : array (m, n)
         Finite floats.
     """
-    ratios = [[float(entry).as_integer_ratio() for entry in row] for row in table]
-    finest = max(denominator for row in ratios for _, denominator in row)
-    matrix = [[numerator * (finest // denominator) for numerator, denominator in row] for row in ratios]
-    factor = gcd(*(entry for row in matrix for entry in row)) or 1
-    return [[entry // factor for entry in row] for row in matrix], Fraction(factor, finest)
+    matrix, unit = as_integers(np.asarray(table, dtype=np.float64))
+    factor = int(np.gcd.reduce(np.abs(matrix), axis=None)) or 1
+    return (matrix // factor).tolist(), factor * unit
 
 
 def lowest_terms(weights: Sequence[int]) -> list[int]:
@@ -49,6 +49,15 @@ def products(matrix: Table, weights: Sequence[int]) -> list[int]:
     from flint import fmpz_mat
 
     return [int(entry) for entry in (fmpz_mat(matrix) * fmpz_mat(len(weights), 1, list(weights))).entries()]
+
+
+def both_products(matrix: Table, rows: Sequence[int], columns: Sequence[int]) -> tuple[list[int], list[int]]:
+    """The matrix times weights of its columns, (m,), and weights of its rows times the matrix, (n,)."""
+    from flint import fmpz_mat
+
+    table = fmpz_mat(matrix)
+    received, paid = table * fmpz_mat(len(columns), 1, list(columns)), fmpz_mat(1, len(rows), list(rows)) * table
+    return [int(entry) for entry in received.entries()], [int(entry) for entry in paid.entries()]
 
 
 def independent(matrix: fmpz_mat) -> tuple[list[int], list[int]]:

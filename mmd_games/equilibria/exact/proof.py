@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import takewhile
 from typing import Any
 
-from mmd_games.equilibria.exact.integers import Table, lowest_terms, mirrored, products
+from mmd_games.equilibria.exact.integers import Table, both_products, lowest_terms, mirrored, products
 from mmd_games.equilibria.exact.support_system import SupportSystem
 
 Policies = tuple[tuple[Fraction, ...], ...]
@@ -122,7 +122,7 @@ def value_and_slacks(matrix: Table, weights: Sequence[Sequence[int]]) -> tuple[F
     if any(min(policy) < 0 or sum(policy) <= 0 for policy in weights):
         return None
     rows, columns = weights[0], weights[-1]
-    received, paid = products(matrix, columns), [-entry for entry in products(mirrored(matrix), rows)]
+    received, paid = both_products(matrix, rows, columns)
     totals = sum(rows), sum(columns)
     value = Fraction(max(received), totals[1])
     if Fraction(min(paid), totals[0]) != value:

@@ -9,6 +9,7 @@ from mmd_games.verification.bounds.fejer import check_fejer
 from mmd_games.verification.bounds.plateau import check_plateau
 from mmd_games.verification.bounds.record import check_record
 from mmd_games.verification.bounds.regularised_gap import check_regularised_gap
+from mmd_games.verification.bounds.relative_error import check_relative_error
 from mmd_games.verification.bounds.rule import check_rule
 from mmd_games.verification.bounds.solved import solve_stages
 from mmd_games.verification.verdicts import Claim
@@ -26,7 +27,7 @@ def check_bounds(trace: Trace, reference: NashEquilibrium) -> tuple[Claim, ...]:
     Returns
     -------
     tuple of Claim
-        All hard: record, rule, contraction, regularised gap, Fejér, and the plateau where the magnet is fixed. Where theory is silent the claim says so.
+        All hard: record, rule, contraction, regularised gap, Fejér, the plateau where the magnet is fixed, and the refreshes where it moves by relative error. Where theory is silent the claim says so.
     """
     solved = solve_stages(trace)
     claims = (
@@ -36,5 +37,6 @@ def check_bounds(trace: Trace, reference: NashEquilibrium) -> tuple[Claim, ...]:
         check_regularised_gap(trace, solved),
         check_fejer(trace, reference),
         check_plateau(trace, solved),
+        check_relative_error(trace, reference),
     )
     return tuple(claim for claim in claims if claim is not None)

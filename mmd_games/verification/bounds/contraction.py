@@ -13,18 +13,19 @@ KL(h‖π⁺) ≤ ηL‖π − h‖₁·‖h − π⁺‖₁ − ½‖h − π�
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from mmd_games.algorithms import LogLinear
-from mmd_games.arrays import kl
+from mmd_games.arrays import Array, kl
 from mmd_games.games.game import Game
 from mmd_games.loop.feedback import Exact
 from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
-from mmd_games.verification.bounds.rounding import UNIT, kl_rounding, largest_log, shifted_root, step_rounding
-from mmd_games.verification.bounds.solved import SolvedStage, SolvedStages, solve_stages
+from mmd_games.verification.bounds.rounding import UNIT, kl_rounding, shifted_root, step_rounding
+from mmd_games.verification.bounds.solved import SolvedStages, solve_stages
+from mmd_games.verification.bounds.stage_policies import StagePolicies, in_parts
 from mmd_games.verification.verdicts import Claim, Question, Verdict
 
 STATEMENT = "KL to the regularised equilibrium falls by the guaranteed factor a step at least ({})"
@@ -33,21 +34,20 @@ TELLING = 4.0
 """A divergence of so many times its rounding has a ratio that says something."""
 
 
-@dataclass(frozen=True)
-class _Stretch:
-    """Two known policies of one stage, `steps` apart: KL before and after, the theorem's bound, and what rounding may add to it."""
+class _Stretches(NamedTuple):
+    """Every two successive known policies of a stage, `steps` apart: KL before and after, the theorem's bound, and what rounding may add to it; arrays (stretches,)."""
 
-    iteration: int
-    steps: int
-    before: float
-    after: float
-    bound: float
-    rounding: float
+    iteration: np.ndarray
+    steps: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+    bound: np.ndarray
+    rounding: np.ndarray
 
 
-def log_factor(rule: LogLinear, step_size: float, strength: float) -> float:
+def log_factor(rule: LogLinear, step_size: Array, strength: Array) -> Array:
     """Logarithm of the factor by which KL falls a step at least."""
-    return math.log1p(-step_size * strength) if rule.explicit else -math.log1p(step_size * strength)
+    return np.log1p(-step_size * strength) if rule.explicit else -np.log1p(step_size * strength)
 
 
 def why_no_contraction(trace: Trace) -> str:
@@ -93,46 +93,47 @@ def check_contraction(trace: Trace, solved: SolvedStages | None = None) -> Claim
         return _claim(statement, None, None, Verdict.NOT_APPLICABLE, reason)
     statement = STATEMENT.format(THEOREMS[rule.explicit])
     predicted = math.exp(log_factor(rule, rule.step_size, rule.magnet_strength))
-    stretches = [stretch for stage in solved.stages for stretch in _stretches(trace.game, rule, stage)]
-    if not stretches:
+    parts = [_stretches(trace.game, rule, policies) for policies in in_parts(solved.stages)]
+    number = sum(len(part.steps) for part in parts)
+    if not number:
         missing = solved.missing if solved.unsolved else "no two recorded policies of one stage."
         return _claim(statement, predicted, None, Verdict.INCONCLUSIVE, missing)
+    iteration, steps, before, after, bound, rounding = (np.concatenate(each) for each in zip(*parts, strict=True))
     # Where KL is all rounding, its ratio says nothing.
-    ratios = [(each.after / each.before) ** (1.0 / each.steps) for each in stretches if each.before > 0 and each.after > TELLING * each.rounding]
-    measured = max(ratios) if ratios else None
-    worst = max(stretches, key=lambda each: each.after - each.bound - each.rounding)
-    if not worst.after <= worst.bound + worst.rounding:
-        amount = f"KL is {worst.after:.3e}, the bound {worst.bound:.3e} (rounding explains {worst.rounding:.0e})"
-        return _claim(statement, predicted, measured, Verdict.REFUTED, f"broken at iteration {worst.iteration:,}: {amount}.")
-    held = f"holds over all {len(stretches):,} recorded stretches {solved.extent}; measured is the slowest."
+    telling = (before > 0) & (after > TELLING * rounding)
+    measured = float(np.max((after[telling] / before[telling]) ** (1.0 / steps[telling]))) if np.any(telling) else None
+    worst = int(np.argmax(after - bound - rounding))
+    if not after[worst] <= bound[worst] + rounding[worst]:
+        amount = f"KL is {after[worst]:.3e}, the bound {bound[worst]:.3e} (rounding explains {rounding[worst]:.0e})"
+        return _claim(statement, predicted, measured, Verdict.REFUTED, f"broken at iteration {iteration[worst]:,}: {amount}.")
+    held = f"holds over all {number:,} recorded stretches {solved.extent}; measured is the slowest."
     if solved.unsolved:
         return _claim(statement, predicted, measured, Verdict.INCONCLUSIVE, f"{solved.missing} It {held}")
     return _claim(statement, predicted, measured, Verdict.CONFIRMED, held)
 
 
-def _stretches(game: Game, rule: LogLinear, stage: SolvedStage) -> list[_Stretch]:
-    """Every two successive known policies.
+def _stretches(game: Game, rule: LogLinear, policies: StagePolicies) -> _Stretches:
+    """Every two successive known policies of each stage.
 
     A step computed with an error e in its logits adds e·√(B/2) to √KL at most (see `shifted_root`), after which that contracts too.
     """
-    divergences = np.asarray(kl(stage.log_policy, stage.log_policies))
-    doubt = stage.shift(game) + kl_rounding(game.actions) * divergences
-    logs = largest_log(stage.log_policies, stage.log_magnet)
-    error = shifted_root(step_rounding(game, rule, stage.step_size, stage.magnet_strength, logs), game.blocks)
-    half = log_factor(rule, stage.step_size, stage.magnet_strength) / 2
-    found = []
-    for row in range(len(stage.times) - 1):
-        steps = int(stage.times[row + 1] - stage.times[row])
-        before, after = float(divergences[row]), float(divergences[row + 1])
-        largest = math.exp(half * steps) * math.sqrt(before + float(doubt[row])) + error * remembered(half, steps)
-        bound = math.exp(2 * half * steps) * before
-        found.append(_Stretch(int(stage.times[row + 1]), steps, before, after, bound, largest**2 - bound + float(doubt[row + 1])))
-    return found
+    divergences = np.asarray(kl(policies.log_targets[policies.stage], policies.log_policies))
+    doubt = policies.shift(game) + kl_rounding(game.actions) * divergences
+    rows = np.flatnonzero(policies.stage[1:] == policies.stage[:-1])
+    steps, before, after = np.diff(policies.times)[rows], divergences[rows], divergences[rows + 1]
+    step_size, strength = policies.step_size[rows], policies.strength[rows]
+    error = shifted_root(step_rounding(game, rule, step_size, strength, policies.largest_log[rows]), game.blocks)
+    half = log_factor(rule, step_size, strength) / 2
+    largest = np.exp(half * steps) * np.sqrt(before + doubt[rows]) + error * remembered(half, steps)
+    bound = np.exp(2 * half * steps) * before
+    return _Stretches(policies.times[rows + 1], steps, before, after, bound, largest**2 - bound + doubt[rows + 1])
 
 
-def remembered(half: float, steps: int) -> float:
+def remembered(half: Array, steps: Array) -> np.ndarray:
     """Σ of exp(half·j) over j < steps: how many roundings a contraction remembers."""
-    return float(steps) if half == 0 else min(float(steps), math.expm1(half * steps) / math.expm1(half))
+    half, steps = np.broadcast_arrays(np.asarray(half, dtype=np.float64), np.asarray(steps, dtype=np.float64))
+    sums = np.divide(np.expm1(half * steps), np.expm1(half), out=steps.copy(), where=half != 0)
+    return np.minimum(steps, sums)
 
 
 def _claim(statement: str, predicted: float | None, measured: float | None, verdict: Verdict, detail: str) -> Claim:

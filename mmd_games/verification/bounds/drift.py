@@ -13,12 +13,10 @@ What is of second order is bounded by the largest entry, which the growth of the
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from mmd_games.algorithms import LogLinear, State
-from mmd_games.arrays import block_sum
+from mmd_games.arrays import Array, block_sum
 from mmd_games.games.game import Game
 from mmd_games.verification.bounds.rounding import ROUNDINGS_OF_A_STEP, UNIT, normalisation_rounding, payoff_rounding, spread_over
 
@@ -27,63 +25,71 @@ LARGEST_EXPONENT = 700.0
 
 
 class Drift:
-    """The two bounds, carried along a replay.
+    """The two bounds, carried along a replay, or along several at once that have taken as many steps.
 
     Parameters
     ----------
     game : Game
     rule : LogLinear
+    replays : tuple of int
+        How many there are, as the leading axes of the states; none for one replay.
 
     Attributes
     ----------
-    entries : array (actions,)
+    entries : array (..., actions)
         Bound on the difference of the log-policies, each entry, one constant a block left out.
     """
 
-    def __init__(self, game: Game, rule: LogLinear):
+    def __init__(self, game: Game, rule: LogLinear, replays: tuple[int, ...] = ()):
         self._game, self._rule, self._scale = game, rule, float(game.scale)
-        self.entries = np.zeros(game.actions)
-        self._magnet = np.zeros(game.actions)
-        self._spread = self._last_spread = 0.0
+        self.entries = self._magnet = np.zeros((*replays, game.actions))
+        self._spread = self._last_spread = np.zeros((*replays, 1))
 
     @property
-    def largest(self) -> float:
-        """The largest entry."""
-        return float(np.max(self.entries))
+    def largest(self) -> np.ndarray:
+        """The largest entry of each replay."""
+        return np.max(self.entries, axis=-1)
 
+    def keep(self, replays: np.ndarray) -> None:
+        """Go on with some of the replays."""
+        self.entries, self._magnet, self._spread, self._last_spread = (each[replays] for each in (self.entries, self._magnet, self._spread, self._last_spread))
+
+    @np.errstate(over="ignore", invalid="ignore")  # a bound that leaves float64 is infinite, or NaN: neither is below anything
     def advance(self, before: State, evaluated: np.ndarray, after: State) -> None:
         """Carry the bounds over one step of the replay.
 
         Parameters
         ----------
         before, after : State
-        evaluated : array (actions,)
+        evaluated : array (..., actions)
             The log-policy at which the step took its (last) payoff.
         """
-        rule, policy = self._rule, before.log_policy
+        rule, policy, weights = self._rule, before.log_policy, np.exp(before.log_policy)
         pull = before.step_size * before.magnet_strength
         keep, step = (1.0 - pull, before.step_size) if rule.explicit else (1.0 / (1.0 + pull), before.step_size / (1.0 + pull))
         turn = step * self._scale
         rounding, pulled = self._rounding(before, after, step), keep * self.entries + (1.0 - keep) * self._magnet
-        magnet, own = (1.0 - keep) * _deviation(self._magnet, policy), _deviation(rounding, policy)
-        wider, plain, second_order = _widening(policy, evaluated), math.hypot(keep, turn), 1.01 * turn * self.largest
+        outside = (1.0 - keep) * _deviation(self._magnet, weights) + _deviation(rounding, weights)
+        plain, second_order = np.hypot(keep, turn), 1.01 * turn * self.largest[..., None]
         seen_from = policy
         if rule.evaluation == "half_step":
             # The difference of the two half steps, as seen from there.
-            given = min(float(np.max(pulled + rounding)) + turn * self._spread, wider * ((plain + second_order) * self._spread + magnet + own))
-            turned = max(keep, math.sqrt((keep - turn**2) ** 2 + (keep * turn) ** 2)) + 2 * (1 + turn) ** 2 * second_order
-            change = 2 * turn * wider * _deviation(_change(policy, evaluated), policy, centred=True, blocks=self._game.blocks)
-            spread = turned * self._spread + (1 + turn) * (magnet + own) + change * given
+            wider = _widening(policy, evaluated)
+            given = np.minimum(_largest(pulled + rounding) + turn * self._spread, wider * ((plain + second_order) * self._spread + outside))
+            turned = np.maximum(keep, np.hypot(keep - turn**2, keep * turn)) + 2 * (1 + turn) ** 2 * second_order
+            change = 2 * turn * wider * _deviation(self._centred(_change(policy, evaluated), weights), weights)
+            spread = turned * self._spread + (1 + turn) * outside + change * given
         elif rule.evaluation == "mixture" and rule.explicit:
-            given, seen_from = min(float(np.max(pulled + rounding)), wider * (keep * self._spread + magnet + own)), evaluated
-            spread = (math.hypot(1.0, turn) + second_order) * given + wider * own
+            wider, seen_from = _widening(policy, evaluated), evaluated
+            given = np.minimum(_largest(pulled + rounding), wider * (keep * self._spread + outside))
+            spread = (np.hypot(1.0, turn) + second_order) * given + wider * _deviation(rounding, weights)
         elif rule.evaluation == "extrapolated":
-            given, spread = 2.0 * self._spread + self._last_spread, math.inf
+            given, spread = 2.0 * self._spread + self._last_spread, np.inf
         else:
-            given, spread = self._spread, (plain + second_order) * self._spread + magnet + own
+            given, spread = self._spread, (plain + second_order) * self._spread + outside
         entries = pulled + turn * given + rounding
-        spread *= _widening(seen_from, after.log_policy)
-        self._last_spread, self._spread = self._spread, min(spread, _deviation(entries, after.log_policy))
+        spread = spread * _widening(seen_from, after.log_policy)
+        self._last_spread, self._spread = self._spread, np.minimum(spread, _deviation(entries, np.exp(after.log_policy)))
         self.entries = entries
         if rule.magnet == "refreshed" and after.steps % rule.refresh_every == 0:
             self._magnet = entries
@@ -96,31 +102,38 @@ class Drift:
         constants = spread_over(block_sum(np.exp(log_policy) * self.entries, self._game.blocks), self._game.blocks)
         return self.entries + constants + normalisation_rounding(self._game.actions) + 2 * UNIT * _sizes(log_policy)
 
-    def _rounding(self, before: State, after: State, step: float) -> np.ndarray:
+    def _rounding(self, before: State, after: State, step: Array) -> np.ndarray:
         """What the roundings of one step of each run can make of each logit."""
         payoffs = 3.0 if self._rule.evaluation == "extrapolated" else 1.0
         logs = _sizes(before.log_policy) + _sizes(after.log_policy) + _sizes(before.log_magnet) + 1.0
         once = payoffs * step * payoff_rounding(self._game) + ROUNDINGS_OF_A_STEP * UNIT * (logs + payoffs * step * self._game.largest_payoff)
         return 2.0 * once
 
+    def _centred(self, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The values less the mean of each block under a policy; 0 for an action that it never plays."""
+        values, blocks = np.where(weights > 0, values, 0.0), self._game.blocks
+        return values - spread_over(block_sum(weights * values, blocks), blocks)
 
-def _sizes(log_policy: np.ndarray | float) -> np.ndarray:
+
+def _sizes(log_policy: Array) -> np.ndarray:
     """Absolute values, 0 for an action that is never played."""
     return np.where(np.isfinite(log_policy), np.abs(log_policy), 0.0)
 
 
-def _deviation(values: np.ndarray, log_policy: np.ndarray, *, centred: bool = False, blocks: tuple[int, ...] = ()) -> float:
-    """Root of the mean square under a policy, of all players together; about the mean of each block where it is to be centred."""
-    weights = np.exp(log_policy)
+def _largest(values: np.ndarray) -> np.ndarray:
+    """The largest entry: (..., actions) → (..., 1)."""
+    return np.max(values, axis=-1, keepdims=True)
+
+
+def _deviation(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Root of the mean square under a policy, of all players together: (..., actions) → (..., 1)."""
     values = np.where(weights > 0, values, 0.0)
-    if centred:
-        values = values - spread_over(block_sum(weights * values, blocks), blocks)
-    return math.sqrt(float(np.sum(weights * values**2)))
+    return np.sqrt(np.sum(weights * values**2, axis=-1, keepdims=True))
 
 
-def _widening(policy: np.ndarray, other: np.ndarray) -> float:
-    """√max(other/policy): what a standard deviation grows by, at most, from one policy to the other or to any on the geodesic between them."""
-    return math.exp(min(max(0.0, float(np.max(_change(policy, other)))) / 2, LARGEST_EXPONENT))
+def _widening(policy: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """√max(other/policy): what a standard deviation grows by, at most, from one policy to the other or to any on the geodesic between them; (..., 1)."""
+    return np.exp(np.clip(_largest(_change(policy, other)) / 2, 0.0, LARGEST_EXPONENT))
 
 
 def _change(policy: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from mmd_games.algorithms import LogLinear
-from mmd_games.arrays import Blocks, block_slices, block_sum
+from mmd_games.arrays import Array, Blocks, block_slices, block_sum
 from mmd_games.games.game import Game
 
 UNIT = np.finfo(np.float64).eps / 2
@@ -46,14 +46,19 @@ def largest_log(*log_policies: np.ndarray) -> float:
     return max(1.0, *(float(np.max(np.abs(logs), initial=0.0, where=np.isfinite(logs))) for logs in log_policies))
 
 
-def step_rounding(game: Game, rule: LogLinear, step_size: float, strength: float, largest: float) -> float:
+def largest_logs(log_policies: np.ndarray) -> np.ndarray:
+    """The same of each policy: (..., actions) → (...)."""
+    return np.max(np.abs(log_policies), axis=-1, initial=1.0, where=np.isfinite(log_policies))
+
+
+def step_rounding(game: Game, rule: LogLinear, step_size: Array, strength: Array, largest: Array) -> Array:
     """How far the logits of one computed step may be from those of an exact one; a second evaluation takes its rounding from the first.
 
     Parameters
     ----------
-    step_size, strength : float
+    step_size, strength : float, or array (...)
         Of this step.
-    largest : float
+    largest : float, or array (...)
         The largest logarithm of policies and magnet.
     """
     weight = 1.0 if rule.explicit else 1.0 / (1.0 + step_size * strength)
@@ -61,7 +66,7 @@ def step_rounding(game: Game, rule: LogLinear, step_size: float, strength: float
     return once * (1.0 + weight * step_size * float(game.scale)) if rule.evaluation == "half_step" else once
 
 
-def shifted_root(shift: float, blocks: Blocks) -> float:
+def shifted_root(shift: Array, blocks: Blocks) -> Array:
     r"""How far :math:`\sqrt{KL(p\|\pi)}` moves where the logits of π move by at most `shift` to either side.
 
     With d the change, KL(p‖π) grows by ⟨π − p, d⟩ + Σ log E exp(d − E d), the first at most shift·Σ‖π − p‖₁ ≤ shift·√(2B·KL) over B blocks (Pinsker) and the second at most
@@ -70,7 +75,7 @@ def shifted_root(shift: float, blocks: Blocks) -> float:
     return shift * math.sqrt(len(blocks) / 2)
 
 
-def logit_residual(game: Game, log_policy: np.ndarray, log_magnet: np.ndarray, strength: float) -> float:
+def logit_residual(game: Game, log_policy: np.ndarray, log_magnet: np.ndarray, strength: Array) -> Array:
     r"""How far a policy may be from the regularised equilibrium π* of a magnet: a bound e on :math:`\sqrt{KL(\pi\|\pi^*) + KL(\pi^*\|\pi)}`, rounding included.
 
     With r = log π − log ρ − q(π)/α, the sum of both divergences is ⟨π − π*, r⟩, the payoffs of a zero-sum game dropping out: at most Σ e_b·‖π_b − π*_b‖₁, e_b half the range of
@@ -78,24 +83,30 @@ def logit_residual(game: Game, log_policy: np.ndarray, log_magnet: np.ndarray, s
 
     Parameters
     ----------
-    log_policy, log_magnet : array (actions,)
-    strength : float
+    log_policy, log_magnet : array (..., actions)
+    strength : float, or array (...)
         α.
+
+    Returns
+    -------
+    array (...)
+        Infinite where a policy never plays what its magnet does.
     """
-    played = np.isfinite(log_magnet)
-    if not np.all(np.isfinite(log_policy[played])):
-        return math.inf
+    played, strength = np.isfinite(log_magnet), np.asarray(strength)
+    finite = np.isfinite(log_policy)
     payoffs = game.payoffs(np.exp(log_policy))
-    rounding = payoff_rounding(game) / strength + 4 * UNIT * (2 * largest_log(log_policy, log_magnet) + game.largest_payoff / strength)
-    total = 0.0
+    largest = np.maximum(largest_logs(log_policy), largest_logs(log_magnet))
+    rounding = payoff_rounding(game) / strength + 4 * UNIT * (2 * largest + game.largest_payoff / strength)
+    residual = np.where(finite, log_policy, 0.0) - np.where(played, log_magnet, 0.0) - payoffs / strength[..., None]
+    squares = []
     for part in block_slices(game.blocks):
-        inside = played[part]
-        residual = log_policy[part][inside] - log_magnet[part][inside] - payoffs[part][inside] / strength
-        total += (float(np.ptp(residual)) / 2 + rounding) ** 2
-    return math.sqrt(total)
+        values, inside = residual[..., part], played[..., part]
+        spread = np.max(values, axis=-1, initial=-np.inf, where=inside) - np.min(values, axis=-1, initial=np.inf, where=inside)
+        squares.append((spread / 2 + rounding) ** 2)
+    return np.where(np.all(finite | ~played, axis=-1), np.sqrt(sum(squares)), np.inf)[()]
 
 
-def target_shift(error: float, ratio: float, target: np.ndarray, log_policies: np.ndarray, blocks: Blocks) -> np.ndarray:
+def target_shift(error: Array, ratio: Array, target: np.ndarray, log_policies: np.ndarray, blocks: Blocks) -> np.ndarray:
     r"""How far :math:`KL(\pi^*\|\pi)` may be from KL(t‖π), t being within `error` of π* as :func:`logit_residual` bounds it.
 
     The difference is KL(π*‖t) + ⟨π* − t, log t − log π⟩. The first is at most error². In the second |π* − t| in the norm weighted by 1/t is at most error·√(largest ratio of π*
@@ -103,10 +114,9 @@ def target_shift(error: float, ratio: float, target: np.ndarray, log_policies: n
 
     Parameters
     ----------
-    error : float
-    ratio : float
-        L/α.
-    target : array (actions,)
+    error, ratio : float, or array (policies,)
+        The second is L/α.
+    target : array (actions,), or (policies, actions)
         log t.
     log_policies : array (policies, actions)
     """
@@ -114,7 +124,7 @@ def target_shift(error: float, ratio: float, target: np.ndarray, log_policies: n
     played = weights > 0
     apart = np.where(played, target, 0.0) - np.where(played, log_policies, 0.0)
     spread = np.sum(variances(apart, np.broadcast_to(weights, apart.shape), blocks), axis=-1)
-    return error**2 + error * math.exp(min(error * (1 + ratio), 700.0)) * np.sqrt(spread)
+    return error**2 + error * np.exp(np.minimum(error * (1 + ratio), 700.0)) * np.sqrt(spread)
 
 
 def variances(values: np.ndarray, weights: np.ndarray, blocks: Blocks) -> np.ndarray:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mmd_games.algorithms import LogLinear, State
+from mmd_games.algorithms import LogLinear
 from mmd_games.arrays import log_normalise
-from mmd_games.loop.feedback import Exact, Payoffs
+from mmd_games.loop.feedback import Exact
 from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
-from mmd_games.verification.bounds.drift import Drift
+from mmd_games.verification.bounds.replay import Known, Stretch, replay
 from mmd_games.verification.bounds.rounding import UNIT, normalisation_rounding
 from mmd_games.verification.verdicts import Claim, Question, Verdict
 
@@ -23,32 +22,6 @@ STATEMENT = (
 )
 MOST_STEPS, FEWEST_STEPS, SHARE = 2000, 64, 4
 """A replay takes at most so many steps, and at most one in `SHARE` of the run's, but the second number where it has them."""
-MEANINGFUL = 1e-6
-"""A stretch whose error bound in log-policies comes above this is not compared."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Known:
-    """What is known of the run at one iteration."""
-
-    step: int
-    log_policy: np.ndarray
-    log_magnet: np.ndarray
-    is_stage: bool
-    """Whether the magnet was recorded just there, and does not only stand since earlier."""
-
-
-class _Watched:
-    """Payoffs that remember where they were last taken."""
-
-    def __init__(self, payoffs: Payoffs):
-        self._payoffs, self.blocks = payoffs, payoffs.blocks
-        self.evaluated = np.zeros(0)
-
-    def __call__(self, log_policy: np.ndarray) -> np.ndarray:
-        """The payoffs at a log-policy."""
-        self.evaluated = log_policy
-        return self._payoffs(log_policy)
 
 
 def check_rule(trace: Trace) -> Claim:
@@ -71,25 +44,17 @@ def check_rule(trace: Trace) -> Claim:
     if wrong:
         return _claim(None, Verdict.REFUTED, wrong)
     known = _known(trace, rule)
-    policies = {each.step: each.log_policy for each in known}
-    # Where the payoff is extrapolated, the state is known where the policy of the step before is.
-    alone = rule.evaluation != "extrapolated"
-    stretches = [(first, second) for first, second in itertools.pairwise(known) if alone or first.step == 0 or first.step - 1 in policies]
-    payoffs = Payoffs(trace.game, Exact())
+    stretches = _chosen(_stretches(rule, known), trace.steps)
     compared, steps, largest = 0, 0, 0.0
     worst, place = -math.inf, ""
-    for first, second in _chosen(stretches, trace.steps):
-        previous = None if alone or first.step == 0 else payoffs(policies[first.step - 1])
-        found = _replay(trace, rule, payoffs, first, second, previous)
-        if found is None:
+    for stretch, ending in zip(stretches, replay(trace, rule, stretches), strict=True):
+        if ending is None:
             continue
-        difference, share = found
-        compared, steps, largest = compared + 1, steps + second.step - first.step, max(largest, difference)
+        difference, share = ending
+        compared, steps, largest = compared + 1, steps + stretch.steps, max(largest, difference)
         if not share <= worst:
-            worst, place = (
-                share,
-                f"from iteration {first.step:,} to {second.step:,} the replay ends {difference:.1e} away, {share:.2g} times what rounding explains",
-            )
+            between = f"from iteration {stretch.first.step:,} to {stretch.second.step:,}"
+            worst, place = share, f"{between} the replay ends {difference:.1e} away, {share:.2g} times what rounding explains"
     if not compared:
         return _claim(None, Verdict.INCONCLUSIVE, "no stretch between known policies is short enough for its rounding to be bounded.")
     if not worst <= 1:
@@ -123,56 +88,40 @@ def _stages_differ(trace: Trace, rule: LogLinear) -> str:
     return ""
 
 
-def _known(trace: Trace, rule: LogLinear) -> list[_Known]:
+def _known(trace: Trace, rule: LogLinear) -> list[Known]:
     """All iterations at which policy and magnet are known, in order; a magnet that is refreshed is the policy of its iteration."""
     stages = trace.stages
     policies = {int(step): trace.log_policies[row] for row, step in enumerate(trace.policy_iterations)}
     if rule.magnet == "refreshed":
         for step, magnet in zip(stages.iterations[1:].tolist(), stages.log_magnets[1:], strict=True):
             policies.setdefault(step, magnet)
-    places = {int(step): row for row, step in enumerate(stages.iterations)}
-    known = []
-    for step, log_policy in sorted(policies.items()):
-        row = int(np.searchsorted(stages.iterations, step, side="right")) - 1
-        if rule.steady or step in places:
-            known.append(_Known(step, log_policy, stages.log_magnets[row], step in places))
-    return known
+    places = set(stages.iterations.tolist())
+    steps = sorted(step for step in policies if rule.steady or step in places)
+    rows = np.searchsorted(stages.iterations, steps, side="right") - 1
+    return [Known(step, policies[step], stages.log_magnets[row], step in places) for step, row in zip(steps, rows.tolist(), strict=True)]
 
 
-def _chosen(stretches: list[tuple[_Known, _Known]], steps: int) -> list[tuple[_Known, _Known]]:
+def _stretches(rule: LogLinear, known: list[Known]) -> list[Stretch]:
+    """What lies between successive known iterations, where the state at the first is known: where the payoff is extrapolated, the policy of the step before must be."""
+    pairs = itertools.pairwise(known)
+    if rule.evaluation != "extrapolated":
+        return [Stretch(first, second) for first, second in pairs]
+    before = {each.step + 1: each.log_policy for each in known}
+    return [Stretch(first, second, before.get(first.step)) for first, second in pairs if first.step == 0 or first.step in before]
+
+
+def _chosen(stretches: list[Stretch], steps: int) -> list[Stretch]:
     """Stretches that fit into the budget, evenly over the run, the first and the last among them."""
     budget = min(MOST_STEPS, max(FEWEST_STEPS, steps // SHARE))
-    short = [(first, second) for first, second in stretches if second.step - first.step <= budget / 2]
+    lengths = np.array([stretch.steps for stretch in stretches], dtype=np.int64)
+    short = np.flatnonzero(lengths <= budget / 2)
     number = len(short)
     while number:
-        chosen = [short[row] for row in np.unique(np.linspace(0, len(short) - 1, number).round().astype(int))]
-        if sum(second.step - first.step for first, second in chosen) <= budget:
-            return chosen
+        chosen = short[np.unique(np.linspace(0, len(short) - 1, number).round().astype(int))]
+        if lengths[chosen].sum() <= budget:
+            return [stretches[place] for place in chosen.tolist()]
         number = number * 4 // 5
     return []
-
-
-def _replay(trace: Trace, rule: LogLinear, payoffs: Payoffs, first: _Known, second: _Known, previous: np.ndarray | None) -> tuple[float, float] | None:
-    """The largest difference to the recorded policy and magnet, and its share of what rounding explains; None where that is too much to tell anything."""
-    magnet = 0.0 if rule.magnet == "absent" else first.log_magnet
-    state = State(first.log_policy, magnet, *rule.settings(first.step), first.step, previous)
-    drift, watched = Drift(trace.game, rule), _Watched(payoffs)
-    for _ in range(second.step - first.step):
-        after = rule.step(state, watched)
-        drift.advance(state, watched.evaluated, after)
-        state = after
-        if not drift.largest <= MEANINGFUL:
-            return None
-    compared = [(state.log_policy, second.log_policy)]
-    if second.is_stage and rule.magnet in ("moving", "refreshed"):
-        compared.append((state.log_magnet, second.log_magnet))
-    difference, share = 0.0, 0.0
-    for replayed, recorded in compared:
-        allowed = drift.at_the_end(replayed)
-        apart = np.abs(np.where(np.isneginf(replayed), 0.0, replayed) - np.where(np.isneginf(recorded), 0.0, recorded))
-        apart[np.isneginf(replayed) != np.isneginf(recorded)] = np.inf
-        difference, share = max(difference, float(np.max(apart))), max(share, float(np.max(apart / allowed)))
-    return difference, share
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmd_games.algorithms import LogLinear, State
-from mmd_games.equilibria import regularised_equilibrium
+from mmd_games.equilibria import regularised_equilibria_near, regularised_equilibrium
 from mmd_games.equilibria.regularised import WEAKEST
 from mmd_games.games.game import Game
 from mmd_games.loop.feedback import Exact, Payoffs
@@ -113,13 +113,9 @@ def solve_stages(trace: Trace) -> SolvedStages:
     large = trace.game.actions > LARGEST_SYSTEM
     number = FEWEST_STAGES if large else min(MOST_STAGES, max(FEWEST_STAGES, products // (2 * trace.game.actions)))
     chosen = np.unique(np.linspace(0, total - 1, min(total, number)).round().astype(int))
-    solved, unsolved = [], 0
-    for index in chosen:
-        known = known_policies(trace, int(index))
-        stage = _solve(trace, int(index), known, products // len(chosen))
-        unsolved += stage is None
-        solved += [stage] if stage is not None else []
-    return SolvedStages(tuple(solved), total, unsolved, large=large)
+    known = {index: known_policies(trace, index) for index in chosen.tolist()}
+    solved = _solve(trace, {index: policies for index, policies in known.items() if policies}, products // len(chosen))
+    return SolvedStages(solved, total, len(chosen) - len(solved), large=large)
 
 
 def known_policies(trace: Trace, stage: int) -> dict[int, np.ndarray]:
@@ -156,28 +152,34 @@ def _why_nothing(trace: Trace) -> str:
     return ""
 
 
-def _solve(trace: Trace, index: int, known: dict[int, np.ndarray], products: int) -> SolvedStage | None:
-    """One stage; None where its equilibrium cannot be computed well enough, or no policy in it is known."""
+def _solve(trace: Trace, known: dict[int, dict[int, np.ndarray]], products: int) -> tuple[SolvedStage, ...]:
+    """The stages of which some policies are known, less those whose equilibrium cannot be computed well enough."""
     if not known:
-        return None
-    game, stages = trace.game, trace.stages
-    strength, log_magnet, last = float(stages.magnet_strengths[index]), stages.log_magnets[index], known[max(known)]
+        return ()
+    game, rows, scale = trace.game, np.array(list(known)), float(trace.game.scale)
+    strengths, log_magnets = trace.stages.magnet_strengths[rows], trace.stages.log_magnets[rows]
+    last = np.array([policies[max(policies)] for policies in known.values()])
     if game.actions > LARGEST_SYSTEM:
-        log_policy = _by_products(game, strength, log_magnet, last, products)
+        log_policies = np.array([_by_products(game, *given, products) for given in zip(strengths.tolist(), log_magnets, last, strict=True)])
     else:
-        log_policy = regularised_equilibrium(game, magnet_strength=strength, log_magnet=log_magnet, log_start=last).log_policy
-    error = logit_residual(game, log_policy, log_magnet, strength)
-    if not error <= SOLVED:
-        return None
-    return SolvedStage(
-        step_size=float(stages.step_sizes[index]),
-        magnet_strength=strength,
-        log_magnet=log_magnet,
-        log_policy=log_policy,
-        error=error,
-        ratio=float(game.scale) / strength,
-        times=np.array(list(known)),
-        log_policies=np.array(list(known.values())),
+        log_policies, converged = regularised_equilibria_near(game, strengths, log_magnets, last)
+        for row in np.flatnonzero(~converged):
+            alone = regularised_equilibrium(game, magnet_strength=strengths[row], log_magnet=log_magnets[row], log_start=last[row])
+            log_policies[row] = alone.log_policy
+    errors = logit_residual(game, log_policies, log_magnets, strengths)
+    return tuple(
+        SolvedStage(
+            step_size=float(trace.stages.step_sizes[index]),
+            magnet_strength=float(strengths[row]),
+            log_magnet=log_magnets[row],
+            log_policy=log_policies[row],
+            error=float(errors[row]),
+            ratio=scale / float(strengths[row]),
+            times=np.array(list(policies)),
+            log_policies=np.array(list(policies.values())),
+        )
+        for row, (index, policies) in enumerate(known.items())
+        if errors[row] <= SOLVED
     )
 
 

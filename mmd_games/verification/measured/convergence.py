@@ -55,9 +55,10 @@ MOST = 2 / 3
 
 
 class Kind(StrEnum):
-    """How a gap behaves."""
+    """How a gap behaves; superlinear is what magnets show (:mod:`mmd_games.verification.refreshes`), never gaps alone."""
 
     LINEAR = "linear"
+    SUPERLINEAR = "superlinear"
     SUBLINEAR = "sublinear"
     STALLED = "stalled"
     DIVERGING = "diverging"

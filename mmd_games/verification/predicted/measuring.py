@@ -128,10 +128,12 @@ def measure(
 
 def _longest(ok: np.ndarray, times: np.ndarray) -> tuple[int, int]:
     """The stretch of rows without a gap that lasts longest."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], ok, [False]]).astype(np.int8)))
-    starts, stops = edges[::2], edges[1::2]
-    if len(starts) == 0:
+    if not ok.any():
         return 0, 0
+    framed = np.zeros(len(ok) + 2, dtype=bool)
+    framed[1:-1] = ok
+    edges = np.flatnonzero(framed[1:] != framed[:-1])
+    starts, stops = edges[::2], edges[1::2]
     best = int(np.argmax(times[stops - 1] - times[starts]))
     return int(starts[best]), int(stops[best])
 

@@ -84,7 +84,8 @@ def observe(trace: Trace, prediction: RatePrediction) -> ObservedRun:
     still = np.linalg.norm(seen - 2 * np.real(turning @ spectrum.vectors.T), axis=1)
     regularised = prediction.target == "regularised"
     # A mode of frequency 0 stands for all of them, which have one multiplier.
-    amplitudes = [np.abs(seen @ mode.vector.conj()) if mode.frequency > 0 else still for mode in shown]
+    amplitudes = np.abs(seen @ np.array([mode.vector for mode in shown]).reshape(len(shown), seen.shape[1]).T.conj())
+    amplitudes[:, [mode.frequency == 0 for mode in shown]] = still[:, None]
     unplayed = np.setdiff1d(np.arange(trace.game.actions), spectrum.support)
     mass = np.sum(np.exp(logs[:, unplayed]), axis=1)
     moving = 2 * np.sum(np.abs(turning) ** 2, axis=1) + (still**2 if regularised else 0.0)
@@ -96,7 +97,7 @@ def observe(trace: Trace, prediction: RatePrediction) -> ObservedRun:
     return ObservedRun(
         iterations=iterations,
         times=iterations / prediction.steps_per_unit,
-        modes=np.array(amplitudes).reshape(len(shown), len(logs)).T,
+        modes=amplitudes,
         log_odds=log_masses - centre[:, player],
         log_masses=log_masses,
         distance=np.sqrt(moving + mass**2),

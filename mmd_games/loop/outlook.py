@@ -1,0 +1,52 @@
+"""Whether a run will end by its tolerance soon enough, from how its gap has fallen so far."""
+
+from __future__ import annotations
+
+import numpy as np
+
+FIRST = 32
+"""The first look is after one step in so many; every further one after twice as many."""
+DOUBT, EARLY = 2.0, 4.0
+"""A run counts as late where not even so many times its present rate brings it there; or, in the first part in `EARLY` · `DOUBT` of its time, the whole time over `EARLY` times that spent."""
+
+
+class Outlook:
+    """Looks now and then at the gaps of runs that are to reach a tolerance by some step.
+
+    The lowest gap so far is compared with what it was at the last look, so that a gap which goes up and down does not deceive it.
+
+    Parameters
+    ----------
+    until : float
+        The tolerance.
+    by : int
+        The step.
+    """
+
+    def __init__(self, until: float, by: int):
+        self._until, self._by = until, by
+        self._look = by / FIRST
+        self._last: tuple[int, np.ndarray] | None = None
+        self._lowest: np.ndarray | float = np.inf
+
+    def is_late(self, step: int, gaps: np.ndarray) -> bool:
+        """Whether some run will not have reached the tolerance in time if it goes on as it does.
+
+        Parameters
+        ----------
+        step : int
+            Larger at every call.
+        gaps : array ()
+            Or (runs,).
+        """
+        self._lowest = lowest = np.minimum(self._lowest, gaps)
+        if step < self._look:
+            return False
+        before, self._last, self._look = self._last, (step, lowest), 2 * step
+        if before is None:
+            return False
+        with np.errstate(divide="ignore", invalid="ignore"):  # a gap of 0, and what rounding makes of it, is not late
+            fallen = np.log(before[1] / lowest) / (step - before[0])
+            missing = np.log(lowest / self._until)
+        doubt = max(DOUBT, self._by / (EARLY * step))
+        return bool(np.any(doubt * fallen * (self._by - step) < missing))
