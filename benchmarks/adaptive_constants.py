@@ -1,6 +1,6 @@
 """How much the constants of AdaptiveMPO matter, which are no settings: each halved and doubled, on random games, Blotto and Kuhn poker.
 
-    python benchmarks/adaptive_constants.py > benchmarks/results/adaptive_constants.txt
+python benchmarks/adaptive_constants.py > benchmarks/results/adaptive_constants.txt
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ def main() -> None:
     """Print a line for each change."""
     as_it_is = products()
     reached = sum(count < BUDGET for count in as_it_is)
-    print(f"{len(GAMES)} games, products to a relative gap of {LEVEL:g}, geometric means; {reached} reach it as it is, with {min(as_it_is):,} to {max(as_it_is):,}\n")
+    print(
+        f"{len(GAMES)} games, products to a relative gap of {LEVEL:g}, geometric means; {reached} reach it as it is, with {min(as_it_is):,} to {max(as_it_is):,}\n"
+    )
     print(f"{'constant':16s} {'instead of':18s} {'tried':18s} {'ratio':>6s} {'worst':>6s} {'reach it':>9s}")
     for name, value in CHANGES:
         kept = getattr(adaptive, name)

@@ -79,6 +79,10 @@ def convert(value: Any, annotation: Any, what: str) -> Any:
     if origin is tuple:
         parts = value.split("/") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
         return tuple(convert(part, arguments[0], what) for part in parts)
+    if origin is Mapping:
+        if isinstance(value, Mapping):
+            return dict(value)
+        raise InputError(f"{what} must be a table, got {value!r}.")
     if annotation is bool:
         return _boolean(value, what)
     if annotation is int:

@@ -25,7 +25,10 @@ def print_table(title: str, rows: Sequence[Mapping[str, str]], *, wide: bool = F
     longest = {name: max(len(name), *(len(str(row[name])) for row in rows)) for name in rows[0]}
     needed = sum(min(length, LONG) + 3 for length in longest.values()) + 1
     console = Console(width=None if sys.stdout.isatty() else max(WIDTH, needed if wide else 0))
-    table = Table(title=Text(visible(title)), title_justify="left")
+    console.print(
+        *(Text(visible(line), style="italic") for line in title.split("\n")), sep="\n"
+    )  # not the table's own title, which would be folded to its width
+    table = Table()
     for name in rows[0]:
         # What is short stays whole wherever the table has room for that, so that no number and no name is cut in two.
         table.add_column(name, overflow="fold", no_wrap=longest[name] <= LONG and needed <= console.width)

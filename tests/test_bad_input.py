@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmd_games import cli
-from mmd_games.sweeps import algorithm_suite
+from mmd_games.sweeps import playing
 
 RPS = "rock_paper_scissors"
 SUITE = 'games = ["rps"]\nalgorithms = ["mpo"]\nproducts = 20\n'
@@ -33,7 +33,7 @@ def refused(capsys):
         with pytest.MonkeyPatch.context() as patch:
             if before_work:
                 patch.setattr(cli.playing, "solve", long_work)
-                patch.setattr(algorithm_suite, "run_cell", long_work)
+                patch.setattr(playing, "run_cell", long_work)
             status = cli.main([str(token) for token in tokens])
         out, err = capsys.readouterr()
         assert (status, out) == (2, ""), err

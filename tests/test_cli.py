@@ -477,7 +477,7 @@ def test_nash_by_double_oracle_says_what_it_considered(call):
 
 
 def test_help_and_lists(call):
-    commands = ("verify", "compare", "predict", "nash", "games", "algorithms", "bench")
+    commands = ("verify", "compare", "predict", "nash", "games", "algorithms", "bench", "report")
     for arguments in ([], ["--help"], *([command, "--help"] for command in commands)):
         status, out, err = call(*arguments)
         assert (status, err) == (0, "")
@@ -538,6 +538,8 @@ def test_the_commands_of_the_readme_run(tmp_path, line):
     for path in (ROOT / "benchmarks/suites").glob("*.toml"):
         (tmp_path / "benchmarks/suites" / path.name).write_text(TINY)
     arguments = shlex.split(line)[1:]
+    if arguments[0] == "report":
+        assert process("bench", "benchmarks/suites/smoke.toml", cwd=tmp_path).returncode == 0
     budget = {"verify": [] if "--trace" in arguments else ["--steps", "2000"], "compare": ["--products", "300"]}.get(arguments[0], [])
     done = process(*arguments, *budget, cwd=tmp_path)
     assert done.returncode in (0, 1, 3), done.stderr

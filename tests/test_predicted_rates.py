@@ -420,6 +420,7 @@ class Own:
     ("game", "algorithm", "reason"),
     [
         (ASYMMETRIC, Own(), "not of the log-linear family"),
+        (ASYMMETRIC, mg.AdaptiveMPO(), "faster than any linear rate"),
         (ASYMMETRIC, MMD(magnet="annealed"), "fall with the step"),
         (ASYMMETRIC, mg.NashMirrorDescent(step_size=0.1), "mixture with its magnet"),
         (mg.PreferenceGame(np.full((3, 3), 0.5)), MPO(), "constant"),

@@ -15,23 +15,32 @@ import pytest
 
 import mmd_games as mg
 from mmd_games.cli import main
-from mmd_games.sweeps import Suite, algorithm_suite, read_suite, run_suite
-from mmd_games.sweeps.algorithm_suite import run_cell
+from mmd_games.sweeps import Suite, playing, read_suite, run_suite
 from mmd_games.sweeps.cells import Store
+from mmd_games.sweeps.playing import first_below, run_cell
 
 SUITES = Path(__file__).resolve().parents[1] / "benchmarks" / "suites"
 SMALL = Suite(name="small", games=("rock_paper_scissors", "random:n=3"), algorithms=("mpo", "mwu"), seeds=(0, 1), products=2000)
 
 
+SETTINGS = ("game", "entry", "seed", "algorithm", "setting", "feedback", "products", "tolerance", "levels")
+
+
+def untimed(cells):
+    """Rows but for their wall-clock times, which are never the same."""
+    assert all("timing" in cell for cell in cells)
+    return [{key: value for key, value in cell.items() if key != "timing"} for cell in cells]
+
+
 def numbers(directory):
-    return json.loads((directory / "results.json").read_text())["cells"]
+    return untimed(json.loads((directory / "results.json").read_text())["cells"])
 
 
 def test_rows_stand_in_the_order_of_the_suite_whatever_the_jobs(tmp_path):
     one, two = run_suite(SMALL, tmp_path / "one"), run_suite(SMALL, tmp_path / "two", jobs=2)
     games = ["rock_paper_scissors", "random:n=3,seed=0", "random:n=3,seed=1"]
     assert [(cell["game"], cell["algorithm"]) for cell in one.cells] == [(game, method) for game in games for method in ("mpo", "mwu")]
-    assert numbers(tmp_path / "one") == numbers(tmp_path / "two") == two.cells
+    assert numbers(tmp_path / "one") == numbers(tmp_path / "two") == untimed(two.cells)
     assert (tmp_path / "one" / "gaps.png").exists()
     assert one.cells[0]["verdict"] == "confirmed"
     assert one.cells[1]["verdict"] != "confirmed"
@@ -89,7 +98,7 @@ def test_an_interrupted_sweep_resumes_to_the_same_numbers(tmp_path):
     assert json.loads(out)["interrupted"] is True
     resumed = run_suite(read_suite(toml), tmp_path / "run", resume=True)
     assert {name: (cells / name).read_text() for name in kept} == kept
-    assert resumed.cells == run_suite(read_suite(toml), tmp_path / "afresh").cells
+    assert untimed(resumed.cells) == untimed(run_suite(read_suite(toml), tmp_path / "afresh").cells)
 
 
 @pytest.mark.parametrize(
@@ -131,18 +140,18 @@ def test_only_what_is_missing_is_run_again(tmp_path, monkeypatch):
     run_suite(SMALL, tmp_path)
     files = sorted((tmp_path / "cells").glob("*.json"))
     damaged, failed, lost = files[0], files[1], files[2]
-    again = [{key: json.loads(file.read_text())[key] for key in ("game", "algorithm", "products", "tolerance")} for file in (damaged, failed, lost)]
+    again = [{key: json.loads(file.read_text())[key] for key in SETTINGS} for file in (damaged, failed, lost)]
     damaged.write_text(damaged.read_text()[:100])
-    failed.write_text(json.dumps(again[1] | {"error": "no memory that day"}))
+    failed.write_text(json.dumps(again[1] | {"schema": SMALL.schema, "error": "no memory that day"}))
     lost.unlink()
     kept = {file.name: file.read_bytes() for file in files[3:]}
     whole = numbers(tmp_path)
     ran = []
-    monkeypatch.setattr(algorithm_suite, "run_cell", lambda cell: ran.append(cell) or run_cell(cell))
-    assert run_suite(SMALL, tmp_path, resume=True).cells == whole
+    monkeypatch.setattr(playing, "run_cell", lambda cell: ran.append(cell) or run_cell(cell))
+    assert untimed(run_suite(SMALL, tmp_path, resume=True).cells) == whole
     assert sorted(ran, key=str) == sorted(again, key=str)
     assert {file.name: file.read_bytes() for file in files[3:]} == kept
-    assert run_suite(SMALL, tmp_path, resume=True).cells == whole
+    assert untimed(run_suite(SMALL, tmp_path, resume=True).cells) == whole
     assert len(ran) == 3
 
 
@@ -190,13 +199,13 @@ def test_a_failure_is_a_row_and_the_others_go_on(tmp_path, monkeypatch):
 
 def test_a_suite_of_failures_has_no_figure(tmp_path):
     result = run_suite(Suite(name="s", games=("rps",), algorithms=("nash_md:step_size=100",), products=20), tmp_path)
-    assert result.figure is None
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells", "results.json"]
+    assert result.figures() == {}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cells", "results.json", "results.parquet", "suite.json"]
 
 
 def test_cells_are_relative_to_the_scale_and_carry_their_cost():
     row = run_cell({"game": "blotto:soldiers=3,fields=3", "algorithm": "extragradient", "products": 3000, "tolerance": 1e-6})
-    report = mg.verify(mg.solve(mg.games.from_spec(row["game"]), mg.Extragradient(), steps=1500, until=1e-7), 1e-6)
+    report = mg.verify(mg.solve(mg.games.from_spec(row["game"]), mg.Extragradient(), steps=1500, until=1e-10), 1e-6)
     assert row["verdict"] == report.verdict.value
     assert row["gap"] == row["gaps"][-1] == pytest.approx(report.trace.gap / float(report.trace.game.scale))
     assert row["products_spent"][-1] == 2 * report.trace.steps
@@ -208,7 +217,8 @@ def test_cells_are_relative_to_the_scale_and_carry_their_cost():
     [([0, 1, 2, 3], [1, 0.1, 0.2, 0.05], 0.1, 3), ([0, 1, 2], [1, 0.1, 0.05], 0.1, 1), ([0, 1], [1, 0.5], 0.1, None), ([0, 5], [0.1, 0.01], 0.1, 0)],
 )
 def test_the_cost_counts_from_the_last_time_above(products, gaps, level, cost):
-    assert algorithm_suite._cost(np.array(products), np.array(gaps), level) == cost
+    row = first_below(np.array(gaps), level)
+    assert (None if row is None else products[row]) == cost
 
 
 def test_games_with_a_seed_of_their_own_are_made_once():
@@ -219,7 +229,7 @@ def test_games_with_a_seed_of_their_own_are_made_once():
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interrupt_from_the_terminal_reaches_every_process(tmp_path, jobs):
     toml = tmp_path / "long.toml"
-    toml.write_text('products = 1000000\ngames = ["rps"]\nalgorithms = ["mpo", "mwu"]\n')  # one of two processes soon has nothing to do
+    toml.write_text('products = 10000000\ngames = ["rps"]\nalgorithms = ["mpo", "mwu"]\n')  # one of two processes soon has nothing to do
     command = [sys.executable, "-m", "mmd_games.cli", "bench", str(toml), "--out", str(tmp_path / "run"), "--jobs", jobs]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 60

@@ -4,6 +4,7 @@ Methods differ by colour (Okabe and Ito's palette, safe for colour-blind readers
 """
 
 from mmd_games.plots.payoffs import plot_payoffs as plot_payoffs
+from mmd_games.plots.profiles import plot_profile as plot_profile
 from mmd_games.plots.runs import Slope as Slope
 from mmd_games.plots.runs import plot_gaps as plot_gaps
 from mmd_games.plots.runs import plot_policies as plot_policies

@@ -27,6 +27,9 @@ MOST_POINTS = 2000
 LONGEST_LABEL = 24
 """Characters of an action's name that a figure has room for."""
 
+FEW = 8
+"""Of more lines than these the names stand beside the plot, which grows with them."""
+
 
 def save(ax: Axes, path: str | os.PathLike[str]) -> Path:
     """Write an axes' figure to .png, .svg or .pdf; the file appears whole or not at all.
@@ -71,6 +74,11 @@ def new_axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
     from matplotlib.figure import Figure
 
     return Figure(figsize=size, layout="constrained").add_subplot()
+
+
+def size_for(lines: int) -> tuple[float, float]:
+    """Inches of a figure with so many named lines."""
+    return (7.2, 4.4) if lines <= FEW else (10.2, max(4.8, 0.22 * lines + 0.6))
 
 
 def positive(gaps: np.ndarray) -> np.ndarray:

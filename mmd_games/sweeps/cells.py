@@ -5,22 +5,27 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import signal
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+import shutil
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from mmd_games import games
 from mmd_games.errors import InputError
-from mmd_games.loop.progress import Interrupt, StderrProgress
 from mmd_games.report import output_directory
 
 Cell = Mapping[str, Any]
 """The settings of a cell, JSON-ready."""
 Row = dict[str, Any]
 """A cell with what came of it; with a key "error" where it failed."""
+CURVES = ("products_spent", "gaps", "average_gaps")
+"""What a row has for every record of its run."""
+MOST_POINTS, FEWEST_POINTS = 40_000, 40
+"""Points that the curves of all rows together may have before each is thinned, and what is left to it at least."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,12 @@ class Store:
         """A cell's name: a digest of all its settings and of the schema of its row."""
         return hashlib.sha256(json.dumps([self.schema, cell], sort_keys=True).encode()).hexdigest()[:20]
 
-    def rows(self, cells: Iterable[Cell]) -> dict[str, Row]:
-        """The rows on disk, by key; a damaged one counts as missing."""
-        rows = {}
+    def rows(self, cells: Sequence[Cell]) -> dict[str, Row]:
+        """The rows on disk, by key; a damaged one counts as missing. Where there are many, their curves are thinned."""
+        rows, points = {}, max(FEWEST_POINTS, MOST_POINTS // max(1, len(cells)))
         for key in map(self.key, cells):
             with contextlib.suppress(FileNotFoundError, ValueError):
-                rows[key] = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
+                rows[key] = thinned(json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8")), points)
         return rows
 
     def write(self, cell: Cell, row: Row) -> None:
@@ -54,42 +59,41 @@ class Store:
         with output_directory(self.folder) as folder:
             (folder / f"{self.key(cell)}.json").write_text(json.dumps(row), encoding="utf-8")
 
+    def files(self) -> list[Path]:
+        """The files of finished cells, of whatever suite."""
+        return sorted(path for path in self.folder.glob("*.json") if not path.name.startswith("."))
 
-def run_cells(cells: Sequence[Cell], run: Callable[[Cell], Row], store: Store, jobs: int, interrupt: Interrupt, *, done: int, of: int) -> None:
-    """Run cells one after the other or in processes; the first Ctrl-C stops after what is running.
+    def any_row(self) -> Row | None:
+        """A row of whatever suite; None where there is none that can be read."""
+        for path in self.files():
+            with contextlib.suppress(OSError, ValueError):
+                row = json.loads(path.read_text(encoding="utf-8"))
+                if row and isinstance(row, dict):
+                    return row
+        return None
 
-    Parameters
-    ----------
-    cells : sequence of cells
-    run : callable
-        Makes the row of a cell; picklable where `jobs` is more than 1.
-    store : Store
-    jobs : int
-    interrupt : Interrupt
-        Raised when a cell was interrupted, too.
-    done, of : int
-        Cells finished before, and of how many, for the progress shown.
-    """
-    progress = StderrProgress("cells", gaps=False)
-    if jobs == 1:
-        for number, cell in enumerate(cells, start=1):
-            if interrupt.pressed or not _run_and_store(run, cell, store):
-                interrupt.pressed = True
-                break
-            progress(done + number, of, 0.0)
-        return
-    from joblib import Parallel, delayed, parallel_config  # imported where it is used: it starts a resource tracker
+    def clear(self) -> None:
+        """Delete all finished cells."""
+        for path in self.files():
+            path.unlink()
 
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        running: Any = Parallel(n_jobs=jobs, return_as="generator_unordered")(delayed(_in_worker)(run, cell, store) for cell in cells)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*tasks", UserWarning)  # that closing early cancels what still runs is meant
-            for number, kept in enumerate(running, start=1):
-                progress(done + number, of, 0.0)
-                if interrupt.pressed or not kept:
-                    interrupt.pressed = True
-                    break
-            running.close()
+
+def remove_leftovers(directory: Path) -> None:
+    """Delete what a sweep that was killed had begun to write, in a folder of results and in that of its cells."""
+    for folder in (directory, directory / "cells"):
+        for path in folder.glob(".partial-*") if folder.is_dir() else ():
+            if path.is_dir() and re.fullmatch(r"\.partial-\w{8}", path.name):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def thinned(row: Row, points: int) -> Row:
+    """A row whose curves have at most about so many points, evenly spread over the logarithm of the products; first and last stay."""
+    products = row.get("products_spent", [])
+    if len(products) <= points:
+        return row
+    marks = np.unique(np.geomspace(1, products[-1], points - 2).round())
+    kept = np.unique(np.concatenate([[0], np.searchsorted(products, marks), [len(products) - 1]])).tolist()
+    return row | {name: [row[name][index] for index in kept] for name in CURVES if name in row}
 
 
 def require_entries(**lists: Sequence[Any]) -> None:
@@ -118,19 +122,3 @@ def family(spec: str) -> str:
 def with_seed(spec: str, seed: int) -> str:
     """The spec of a game that takes a seed, with this one."""
     return f"{spec}{',' if ':' in spec else ':'}seed={seed}"
-
-
-def _in_worker(run: Callable[[Cell], Row], cell: Cell, store: Store) -> bool:
-    """Run a cell in a process of its own, which a Ctrl-C at the terminal reaches too: it ends the run inside `solve`, and nothing where none is."""
-    signal.signal(signal.SIGINT, lambda number, frame: None)
-    return _run_and_store(run, cell, store)
-
-
-def _run_and_store(run: Callable[[Cell], Row], cell: Cell, store: Store) -> bool:
-    """Run a cell and write its row; False where it was interrupted."""
-    try:
-        row = run(cell)
-    except KeyboardInterrupt:
-        return False
-    store.write(cell, row)
-    return True

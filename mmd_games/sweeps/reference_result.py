@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from statistics import median
@@ -156,6 +156,17 @@ class ReferenceResult:
             for before, line in zip([None, *(line["game"] for line in lines)], lines, strict=False)
         ]
         return [{name: text for name, text in row.items() if any(other[name] for other in rows)} for row in rows]
+
+    def tables(self, *, every: bool = False) -> list[tuple[str, list[dict[str, str]]]]:
+        """The lines, below their title."""
+        return [(self.title, self.rows())]
+
+    def records(self) -> None:
+        """No data frame: a row holds lists of times and of answers."""
+
+    def figures(self) -> Mapping[str, Axes]:
+        """Time against the number of actions, where some family of games has two sizes."""
+        return {} if self.figure is None else {self.figure: self.plot()}
 
     def _remark(self, line: dict[str, Any]) -> str:
         if line["predicted"] is not None and not line["games"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from mmd_games import games
 from mmd_games.errors import InputError, require_positive, require_whole, unknown
@@ -48,6 +48,8 @@ class ReferenceSuite:
         Peers whose fastest right answer is the measure of speed; default all.
     """
 
+    schema: ClassVar[str] = SCHEMA
+
     name: str
     games: tuple[str, ...]
     solvers: tuple[str, ...]
@@ -70,11 +72,6 @@ class ReferenceSuite:
         for name in self.baseline:
             if name not in self.solvers:
                 raise unknown("solver in 'baseline'", name, self.solvers)
-
-    @property
-    def schema(self) -> str:
-        """What a row looks like."""
-        return SCHEMA
 
     def cells(self) -> list[dict[str, Any]]:
         """The settings of every cell; each solver is looked up, and the first game of each family is made (not all: they may be large), before anything runs."""

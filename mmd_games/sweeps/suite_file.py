@@ -14,7 +14,13 @@ from mmd_games.errors import InputError, unknown
 from mmd_games.sweeps.algorithm_suite import Suite
 from mmd_games.sweeps.reference_suite import ReferenceSuite
 
-LISTS = {"games": '["random:n=10"]', "algorithms": '["mpo", "omwu"]', "solvers": '["interior_point", "lp"]', "seeds": '[0, 1], or "0..199"'}
+LISTS = {
+    "games": '["random:n=10"]',
+    "algorithms": '["mpo", "omwu"]',
+    "solvers": '["interior_point", "lp"]',
+    "seeds": '[0, 1], or "0..199"',
+    "feedback": '["exact", "sampled:opponents=16"]',
+}
 """The keys of a suite that are lists, with an example."""
 
 

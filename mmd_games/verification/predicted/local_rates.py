@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmd_games.algorithms import MagneticPreferenceOptimization
+from mmd_games.algorithms.adaptive import AdaptiveMPO
 from mmd_games.algorithms.log_linear import LogLinear
 from mmd_games.algorithms.registry import to_spec
 from mmd_games.arrays import Array
@@ -89,6 +90,8 @@ def predict_rate(game: Game, algorithm: Any = None, *, at: Array | NashEquilibri
         raise InputError(f"log_magnet is of a magnet that stays fixed, and that of {about.algorithm} is {rule.magnet}: give `at`, or neither.")
     rule = _without_idle_magnet(rule)
     silent = _silent(game, rule)
+    if isinstance(algorithm, AdaptiveMPO):
+        silent = "the strength of its magnet falls as far as the payoffs allow, and with it the factor of a refresh: it is faster than any linear rate."
     if rule is None or silent:
         return replace(about, declined=silent)
     about = replace(about, unit="refresh" if rule.magnet == "refreshed" else "step", **_unit(rule))
