@@ -126,8 +126,8 @@ def test_the_unit_of_the_payoffs_does_not_matter(unit: float) -> None:
 
 def test_a_symmetric_game_as_a_game_of_two_players_is_played_alike() -> None:
     table = mg.games.random(n=6, seed=1).table()
-    one, two = (mg.solve(kind(table), mg.AdaptiveMPO(), steps=5) for kind in (mg.PreferenceGame.from_payoffs, mg.MatrixGame))
-    # The steps contract; what rounding is multiplied by within five of them stays below 1e6.
+    one, two = (mg.solve(kind(table), mg.AdaptiveMPO(), steps=3) for kind in (mg.PreferenceGame.from_payoffs, mg.MatrixGame))
+    # Rounding of a payoff is divided by the reach of a direction, which rare actions shorten: in three steps, before there are any, by 1e-6 at most.
     np.testing.assert_allclose(two.log_policies[:, :6], one.log_policies, rtol=0, atol=1e-9)
     np.testing.assert_allclose(two.log_policies[:, 6:], one.log_policies, rtol=0, atol=1e-9)
 
@@ -154,13 +154,47 @@ def test_stages_say_which_magnet_and_strength_was_in_force() -> None:
     assert stages.magnet_strengths[0] == pytest.approx(float(trace.game.scale))
     np.testing.assert_allclose(stages.step_sizes, 1 / stages.magnet_strengths)
     assert np.array_equal(stages.log_magnets[0], trace.log_policies[0])
+    moves = 0
     for index in range(len(stages) - 1):
-        policy = np.exp(trace.log_policies[int(stages.iterations[index + 1])])
+        policy = np.exp(trace.log_policies[int(stages.iterations[index + 1]) - 1])
         moved = stages.log_magnets[index + 1] - stages.log_magnets[index]
         if np.any(moved):
             rest = moved - trace.game.payoffs(policy) / stages.magnet_strengths[index]
             assert np.ptp(rest) <= 64 * EPS * (1 / stages.magnet_strengths[index] + float(np.max(np.abs(stages.log_magnets[index + 1]))))
+            moves += 1
+    assert moves > 5
     assert stages.magnet_strengths[-1] < 1e-3 * stages.magnet_strengths[0]
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        [[0.0, 1e-4], [1.0, 0.0]],
+        [[0.0, 1e-3, 0.0], [1.0, 0.0, 1e-3], [0.0, 1.0, 0.0]],
+        [[0.3, 0.30001, 0.0], [0.0, 0.5, 0.30002], [0.6, 0.0, 0.3]],
+    ],
+)
+def test_a_policy_at_rest_on_a_face_does_not_stop_its_magnet(table: list[list[float]]) -> None:
+    # Actions that the equilibrium plays once in thousands are pushed to log-probabilities of −1000, and what is left of the game looks solved.
+    game = mg.MatrixGame(table)
+    trace = mg.solve(game, mg.AdaptiveMPO(), products=5_000, until=1e-10 * float(game.scale))
+    assert trace.gap <= 1e-10 * float(game.scale)
+
+
+def test_a_constant_in_all_payoffs_costs_rounding_alone() -> None:
+    table = np.random.default_rng(0).normal(size=(5, 6))
+    for constant in (0.0, 1e3):
+        game = mg.MatrixGame(table + constant)
+        trace = mg.solve(game, mg.AdaptiveMPO(), steps=600)
+        assert trace.gap <= 1e4 * EPS * (1 + constant)
+        assert len(trace.stages) < 120  # at rest no stage begins any more
+
+
+def test_every_step_spends_a_product_at_least() -> None:
+    for game in (mg.games.random(n=3), mg.games.cycle(n=5), mg.MatrixGame(np.zeros((2, 3)))):
+        trace = mg.solve(game, mg.AdaptiveMPO(), products=500, record=mg.Record(gaps=2000))
+        assert np.all(np.diff(trace.products) >= 1)
+        assert trace.products[-1] >= 500
 
 
 def test_a_budget_in_products_ends_the_run_at_the_first_step_that_has_spent_it() -> None:

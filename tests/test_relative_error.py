@@ -132,14 +132,34 @@ def test_magnets_tell_where_gaps_do_not() -> None:
     assert "KL(π*‖ρ) falls ever faster" in found.evidence
 
 
-@pytest.mark.parametrize("kind", [Kind.LINEAR, Kind.SUPERLINEAR])
-def test_what_gaps_tell_is_kept(kind: Kind) -> None:
-    said = dataclasses.replace(NOTHING, kind=kind)
+def test_a_line_is_kept() -> None:
+    said = dataclasses.replace(NOTHING, kind=Kind.LINEAR)
     assert by_refresh(TRACE, NASH, said) is said
 
 
-def test_a_method_of_known_rates_is_not_asked() -> None:
+def test_other_methods_are_not_asked() -> None:
     assert by_refresh(mg.solve(GAME, steps=2_000), NASH, NOTHING) is NOTHING
+    alike = dataclasses.replace(TRACE, algorithm=dataclasses.make_dataclass("Own", [])())  # a method of one's own with the very same magnets
+    assert by_refresh(alike, NASH, NOTHING) is NOTHING
+
+
+def test_refreshes_that_come_ever_more_seldom_are_no_more_than_a_line() -> None:
+    # The same divergences, each stage twice as long as the one before.
+    stretched = changed(TRACE, iterations=np.cumsum(2 ** np.arange(len(TRACE.stages))) - 1)
+    assert by_refresh(stretched, NASH, NOTHING) is NOTHING
+
+
+def test_rounding_at_the_end_takes_nothing_back() -> None:
+    trace = mg.solve(GAME, mg.AdaptiveMPO(), steps=400)
+    assert trace.stages.magnet_strengths[-1] > 0.5 * trace.stages.magnet_strengths[0]  # the strength is back where it began
+    assert by_refresh(trace, NASH, NOTHING).kind is Kind.SUPERLINEAR
+
+
+def test_a_start_without_an_action_of_the_equilibrium_breaks_nothing() -> None:
+    game = mg.games.random(n=5, seed=2)
+    trace = mg.solve(game, mg.AdaptiveMPO(), steps=30, start=np.array([0.2, 0.5, 0.3, 0.0, 0.0]))
+    assert set(np.flatnonzero(mg.nash(game).policy)) - {0, 1, 2}
+    assert verdict(trace, mg.nash(game))[0] is mg.Verdict.CONFIRMED
 
 
 def test_strengths_that_do_not_fall_allow_a_line_at_most() -> None:

@@ -28,6 +28,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from mmd_games.algorithms.directions import centred
 from mmd_games.algorithms.log_linear import PayoffOracle
 from mmd_games.algorithms.method import Method
 from mmd_games.algorithms.minimal_residual import newton_change
@@ -51,6 +52,9 @@ BOUNDARY = 0.95
 """A Newton step takes at most so much of the probability of an action that is not rare."""
 SHORTER, SHORTEST = 3.0, 0.1
 """A Newton step that does not lower the residual is divided by the first, until it is below the second of what it was."""
+ROUNDINGS, AT_REST = 4, 64
+"""Of the largest payoff: how many may enter the residual of a logit, times α; and the payoff of the best reply, less the mean, at an equilibrium."""
+EPSILON = float(np.finfo(np.float64).eps)
 WEAKEST = 1e-12
 """The smallest strength, relative to L: below, the rounding of the payoffs would move the logits."""
 
@@ -75,8 +79,8 @@ class AdaptiveMPO(Method):
     r"""Magnetic Preference Optimization that sets its own strength and refreshes its magnet by relative error; nothing to tune.
 
     A step is one Newton step towards the regularised equilibrium, of as many products as its linear system takes, and one for every trial of its length. The policy that is
-    judged is the iterate; the magnet moves as the module's text says. Its constants are not settings: halving or doubling any of them changes the products to a gap of 1e-8 on
-    24 games by a quarter at most, in the geometric mean (`benchmarks/adaptive_constants.py`).
+    judged is the iterate; the magnet moves at the beginning of a step, as the module's text says. Its constants are not settings: halving or doubling any of them changes the products to a gap of 1e-8 on
+    24 games by a tenth at most, in the geometric mean (`benchmarks/adaptive_constants.py`).
 
     Payoffs are assumed exact: it looks at differences of them. Under noise the criterion fails, the strength goes up, and it becomes a cautious extragradient.
 
@@ -104,32 +108,30 @@ class AdaptiveMPO(Method):
 
     payoff_scale: float | None = None
     _defaults: ClassVar = {"payoff_scale": (1.0, 1)}
-    products_per_step: ClassVar[int] = 2
-    """At least."""
+    products_per_step: ClassVar[int] = 1
+    """At least; most steps take several."""
+    has_stages: ClassVar[bool] = True
 
     def init(self, log_policy: np.ndarray) -> AdaptiveState:
         """The state before the first step: the magnet is the start."""
         return AdaptiveState(log_policy, None, log_policy, float(self.complete().payoff_scale or 1.0), 0)
 
     def step(self, state: AdaptiveState, payoffs: PayoffOracle) -> AdaptiveState:
-        """One Newton step, then a refresh or more strength where it is due; after more strength a refresh alone, and no product, where that was enough."""
+        """A refresh where it is due, and one Newton step; then more strength, where that led nowhere or there have been too many."""
         if state.payoff is None:
             state = state._replace(payoff=payoffs(state.log_policy))
-        if state.newton_steps == 0 and (moved := self._refreshed(state, payoffs)) is not None:
-            return moved
+        state = self._refreshed(state, payoffs)
         nearer = self._newton_step(state, payoffs)
-        if nearer is None:
-            return state._replace(magnet_strength=min(STRONGER * state.magnet_strength, self._strongest), newton_steps=0)
-        return self._refreshed(nearer, payoffs) or nearer
+        if nearer is None or (nearer.newton_steps >= NEWTON_STEPS and self._refreshed(nearer, payoffs) is nearer):
+            return (nearer or state)._replace(magnet_strength=min(STRONGER * state.magnet_strength, self._strongest), newton_steps=0)
+        return nearer
 
     @property
     def _strongest(self) -> float:
         return float(self.payoff_scale or 1.0)
 
     def _newton_step(self, state: AdaptiveState, payoffs: PayoffOracle) -> AdaptiveState | None:
-        """The state after the longest Newton step that lowers KL(π‖ρ⁺), or allows a refresh; None where there is none, or there were too many."""
-        if state.newton_steps >= NEWTON_STEPS:
-            return None
+        """The state after the longest Newton step that lowers KL(π‖ρ⁺), or allows a refresh; None where there is none."""
         strength, log_policy = state.magnet_strength, state.log_policy
         played = np.isfinite(log_policy)
         residual = np.where(played, _magnet_after(state, payoffs), 0.0) - np.where(played, log_policy, 0.0)
@@ -157,19 +159,26 @@ class AdaptiveMPO(Method):
         entering = np.minimum(change, math.log(RARE * strength / self._strongest) - log_policy)
         return np.where(rare, np.where(change > 0, np.maximum(in_proportion, entering), change), in_proportion)
 
-    def _refreshed(self, state: AdaptiveState, payoffs: PayoffOracle) -> AdaptiveState | None:
-        """The state with its magnet moved, where the policy is near enough to the magnet's regularised equilibrium; None where it is not, or would not move it."""
-        move = float(kl(state.log_policy, state.log_magnet))
-        if move == 0 or _error(state, payoffs) > RELATIVE_ERROR * move:
-            return None
+    def _refreshed(self, state: AdaptiveState, payoffs: PayoffOracle) -> AdaptiveState:
+        """The state with its magnet moved, where the policy is near enough to the magnet's regularised equilibrium; itself where it is not, or is an equilibrium to rounding.
+
+        What rounding alone makes of KL(π‖ρ⁺) is near enough too: a policy at rest, of which an action that is all but absent is still the best reply, must not stop its magnet.
+        """
+        largest = float(np.max(np.abs(state.payoff))) + self._strongest
+        move, error = float(kl(state.log_policy, state.log_magnet)), _error(state, payoffs)
+        if error > RELATIVE_ERROR * move and error > (ROUNDINGS * EPSILON * largest / state.magnet_strength) ** 2:
+            return state
+        ahead = centred(state.payoff, state.log_policy, payoffs.blocks)
+        if float(np.max(ahead, where=np.isfinite(state.log_policy), initial=-np.inf)) <= AT_REST * EPSILON * largest:
+            return state
         weaker = WEAKER[state.newton_steps] if state.newton_steps < len(WEAKER) else 1.0
         strength = max(state.magnet_strength / weaker, WEAKEST * self._strongest)
         return state._replace(log_magnet=_magnet_after(state, payoffs), magnet_strength=strength, newton_steps=0)
 
 
 def _magnet_after(state: AdaptiveState, payoffs: PayoffOracle) -> np.ndarray:
-    """Where the magnet would move now, log ρ⁺."""
-    return log_normalise(state.log_magnet + state.payoff / state.magnet_strength, payoffs.blocks)
+    """Where the magnet would move now, log ρ⁺; a constant in the payoffs is nobody's reason to move, and would cost digits."""
+    return log_normalise(state.log_magnet + centred(state.payoff, state.log_policy, payoffs.blocks) / state.magnet_strength, payoffs.blocks)
 
 
 def _error(state: AdaptiveState, payoffs: PayoffOracle) -> float:

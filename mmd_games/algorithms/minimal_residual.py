@@ -64,11 +64,13 @@ def newton_change(
             again = known @ (weights * image)
             overlaps, image = overlaps + again, image - again @ known
         rest = _norm(weights, image)
+        if rest == 0 and not np.any(overlaps):
+            break
         triangle.add(overlaps, rest)
         if abs(triangle.rest) <= accuracy * size or rest <= EXHAUSTED * np.max(np.abs(overlaps)):
             break
         basis[count] = image / rest
-    return target + triangle.coordinates() @ changes[: triangle.number] / magnet_strength
+    return centred(target + triangle.coordinates() @ changes[: triangle.number] / magnet_strength, log_policy, payoffs.blocks)
 
 
 class _Triangle:

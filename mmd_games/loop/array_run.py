@@ -17,9 +17,6 @@ from mmd_games.loop.recording import Recorder
 from mmd_games.loop.stack import Stack
 from mmd_games.loop.trace import Trace
 
-STAGE = ("log_magnet", "magnet_strength", "step_size")
-"""What the state of an algorithm outside the log-linear family has if its stages are to be recorded: they begin where the magnet is another array, or the strength another."""
-
 
 @dataclass(frozen=True, eq=False)
 class Position:
@@ -84,7 +81,7 @@ def run_arrays(
         state = algorithm.init(runs.log_start)
         log_policy, step = runs.log_policy(state), 0
         total = exp(log_policy)
-        staged = rule is not None or all(hasattr(state, name) for name in STAGE)
+        staged = rule is not None or getattr(algorithm, "has_stages", False)
         if staged:
             recorder.add_stage(0, state)
         while True:
@@ -107,7 +104,7 @@ def run_arrays(
                 break
             if step == leave:
                 return Position(step, state, total, traces)
-            magnet, strength = (getattr(state, name) for name in STAGE[:2]) if staged else (None, None)
+            magnet, strength = (state.log_magnet, state.magnet_strength) if staged else (None, None)
             state = algorithm.step(state, payoffs)
             step += 1
             log_policy = runs.log_policy(state)

@@ -6,14 +6,14 @@ r"""Payoffs of another table than the game's: one with noise, or one with entrie
 
 Proof: the gap of a symmetric game is 2·max_i (Sπ)_i. A maximum moves by no more than the largest of its terms, and (S'π − Sπ)_i is an average, with the weights π, of
 entries of S' − S. Of two players, gap = max(Ay) + max(−Aᵀx): each term moves by at most max|A' − A|. So a run that finds an equilibrium of the table that it was
-told is within 2·max|P' − P| of one of the real game, and no method can promise less: it is attained where the entry that is wrong is that of the best reply.
+told is within 2·max|P' − P| of one of the real game. A policy attains it where the entry that is wrong is that of the best reply.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -25,6 +25,27 @@ from mmd_games.games.preference import PreferenceGame
 
 When = Literal["once", "always"]
 """Whether the table is changed once, before the first product, or anew at every one."""
+SAME = 1e-12
+"""What two entries are worth counts as equal where it differs by less than this part of the largest."""
+
+
+def number_of(share: float, of: int, what: str) -> int:
+    """A share of so many things, rounded down to a whole number of them.
+
+    Raises
+    ------
+    InputError
+        Where that is none: a run would be called corrupted that is not.
+    """
+    number = int(share * of * (1 + 4 * np.finfo(np.float64).eps))  # 0.29·100 is 28.999…
+    if number == 0:
+        raise InputError(f"A share of {share:g} of {of:,} {what} is none; at least {1 / of:.2g} would be one.")
+    return number
+
+
+def _require_when(when: str) -> None:
+    if when not in get_args(When):
+        raise InputError(f"when must be one of {', '.join(get_args(When))}, got {when!r}.")
 
 
 def gap_difference_bound(game: Game, other: Game) -> float:
@@ -66,6 +87,7 @@ class Noisy:
     def __post_init__(self) -> None:
         require_positive(scale=self.scale)
         require_whole(minimum=0, seed=self.seed)
+        _require_when(self.when)
 
     def begin(self, game: Game) -> _Told:
         """A run's own tables, from the seed."""
@@ -91,13 +113,13 @@ class Corrupted:
     """Payoffs of the game's table with a share of its entries flipped by an adversary who sees the policy.
 
     A flipped entry says the opposite: P becomes 1 − P, in a symmetric game its mirror too, and an entry of another table is reflected in the middle of the table's range. Of all choices
-    of so many entries the adversary takes the one that makes the told payoffs point away from the true ones the most (lowest inner product with them, their mean under the policy
+    of so many entries or fewer the adversary takes the one that makes the told payoffs point away from the true ones the most (lowest inner product with them, their mean under the policy
     taken off); where that is the same for all, as at an equilibrium, the entries that move the payoffs most.
 
     Parameters
     ----------
     share : float
-        Of the pairs of actions, rounded down to a whole number of them.
+        Of the pairs of actions, at most; rounded down to a whole number of them, at least one.
     when : {"once", "always"}
         Flipped once, for the policy of the first product, or anew for every one.
     """
@@ -107,13 +129,14 @@ class Corrupted:
 
     def __post_init__(self) -> None:
         require_share(share=self.share)
+        _require_when(self.when)
 
     def begin(self, game: Game) -> _Told:
         """A run's own adversary."""
         table, symmetric = game.table(), len(game.blocks) == 1
         flipped = -table if symmetric else float(table.max()) + float(table.min()) - table
         pairs = np.triu(np.ones(table.shape, dtype=bool), 1) if symmetric else np.ones(table.shape, dtype=bool)
-        number = int(self.share * np.count_nonzero(pairs))
+        number = number_of(self.share, int(np.count_nonzero(pairs)), "pairs of actions")
         parts = block_slices(game.blocks)
 
         def corrupted(policy: np.ndarray) -> np.ndarray:
@@ -124,9 +147,10 @@ class Corrupted:
             change = flipped - table
             worth = change * (np.outer(towards[rows], policy[columns]) - np.outer(policy[rows], towards[columns]))
             size = np.abs(change) * np.add.outer(policy[rows], policy[columns])
-            order = np.lexsort((-size[pairs], np.round(worth[pairs], 15)))
+            steps = np.round(worth[pairs] / (SAME * (float(np.max(np.abs(worth[pairs]))) or 1.0)))
+            order = np.lexsort((-size[pairs], steps))[:number]
             chosen = np.zeros(table.shape, dtype=bool)
-            chosen[pairs] = np.isin(np.arange(len(order)), order[:number])
+            chosen[pairs] = np.isin(np.arange(len(steps)), order[steps[order] <= 0])
             chosen = chosen | chosen.T if symmetric else chosen
             return np.where(chosen, flipped, table)
 

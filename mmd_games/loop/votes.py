@@ -10,6 +10,7 @@ import numpy as np
 from mmd_games.arrays import Array, block_slices
 from mmd_games.errors import require_share, require_whole
 from mmd_games.games.game import Game
+from mmd_games.loop.perturbed import number_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class CorruptedVotes:
     Parameters
     ----------
     share : float
-        Of each player's votes of a product, rounded down to a whole number.
+        Of each player's votes of a product, at most; rounded down to a whole number of them, at least one.
     opponents : int
         Number of opponents drawn a product.
     seed : int
@@ -94,7 +95,7 @@ def _votes(game: Game, opponents: int, seed: int, share: float) -> Callable[[Arr
 def _misleading(wins: np.ndarray, true: np.ndarray, share: float) -> np.ndarray:
     """Which votes (actions, opponents) to flip: wins of actions that are better than most, and losses of those that are worse, the most telling first."""
     worth = np.where(wins, 1.0, -1.0) * (true - true.mean())[:, None]
-    flips = int(share * wins.size)
+    best = np.argsort(-worth, axis=None, kind="stable")[: number_of(share, wins.size, "votes")]
     chosen = np.zeros(wins.size, dtype=bool)
-    chosen[np.argsort(-worth, axis=None, kind="stable")[:flips]] = True
+    chosen[best[worth.ravel()[best] > 0]] = True
     return chosen.reshape(wins.shape)

@@ -5,7 +5,8 @@ From the magnet ρ at strength α, with the policy π, it moves to log ρ⁺ = l
     KL(π*‖ρ) − KL(π*‖ρ⁺) = KL(π‖ρ) − KL(π‖ρ⁺) + ⟨d, π⟩/α ≥ (1 − σ)·KL(π‖ρ) + ⟨d, π⟩/α
 
 (the proof stands in :mod:`mmd_games.algorithms.adaptive`), that is ⟨log ρ⁺ − log ρ, π* − π⟩ = ⟨d, π⟩/α. Three things are checked at every refresh whose policy was recorded: that the magnet
-moved so, from the game's own payoffs; that it was allowed to; and, with an equilibrium that was computed independently, what the move is worth.
+moved so, from the game's own payoffs; that it was allowed to; and, with an equilibrium that was computed independently, what the move is worth. The last is left out where the start never
+plays an action of that equilibrium, to which KL is infinite then. A magnet moves at the beginning of a step: its policy is that of the iteration before its stage.
 """
 
 from __future__ import annotations
@@ -47,18 +48,18 @@ def check_relative_error(trace: Trace, reference: NashEquilibrium) -> Claim | No
     reference : NashEquilibrium
         Of this game, computed independently of the run.
     """
-    if not isinstance(trace.algorithm, AdaptiveMPO) or trace.feedback != str(Exact()):
+    if type(trace.algorithm) is not AdaptiveMPO or trace.feedback != str(Exact()):
         return None
     stages, rows = trace.stages, {int(step): row for row, step in enumerate(trace.policy_iterations)}
     moved = np.flatnonzero(np.any(stages.log_magnets[1:] != stages.log_magnets[:-1], axis=1))
-    known = [index for index in moved.tolist() if int(stages.iterations[index + 1]) in rows]
+    known = [index for index in moved.tolist() if int(stages.iterations[index + 1]) - 1 in rows]
     if not known:
         return _claim(None, Verdict.INCONCLUSIVE, "no refresh has its policy recorded.")
     if not reference.converged:
         return _claim(None, Verdict.INCONCLUSIVE, f"the reference only reached a gap of {reference.gap:.1e}.")
-    found = {index: _refresh(trace, reference, index, trace.log_policies[rows[int(stages.iterations[index + 1])]]) for index in known}
+    found = {index: _refresh(trace, reference, index, trace.log_policies[rows[int(stages.iterations[index + 1]) - 1]]) for index in known}
     worst = max(found, key=lambda index: max(vars(found[index]).values()))
-    share, at = found[worst], int(stages.iterations[worst + 1])
+    share, at = found[worst], int(stages.iterations[worst + 1]) - 1
     for what, value in (
         ("the magnet did not move by the payoffs of its policy over α", share.move),
         ("the magnet moved although its policy was further from the regularised equilibrium than the criterion allows", share.error),
@@ -87,10 +88,11 @@ def _refresh(trace: Trace, reference: NashEquilibrium, index: int, log_policy: n
     apart, explained = reference.policy - policy, float(reference.slack @ policy) / strength
     doubt = (reference.gap + reference.gap_error + 2 * payoff_rounding(game)) / strength + float(np.sum(np.abs(apart) * 2 * each))
     doubt += (2 * game.actions + 32) * UNIT * float(np.sum(np.abs(apart * change)) + explained)
+    reachable = not np.any((reference.policy > 0) & ~played)
     return _Refresh(
         _share(_spread(game, rest, played) / 2, float(np.max(each[played]))),
         _share(distance, limit),
-        _share(abs(float(np.sum(apart * change)) - explained), doubt),
+        _share(abs(float(np.sum(apart * change)) - explained), doubt) if reachable else 0.0,
     )
 
 

@@ -21,7 +21,8 @@ ENDING = 0.1
 def falls_ever_faster(times: np.ndarray, logs: np.ndarray) -> bool:
     """Whether the largest value still to come bends downwards in logarithms over the whole record.
 
-    Everything that falls ever more slowly lies far below the straight line between its ends, and a line, however noisy, as often above it as below.
+    Everything that falls ever more slowly lies far below the straight line between its ends, and a line, however noisy, as often above it as below. A plateau before a line bends
+    too: whether there can be one is not for numbers to say.
 
     Parameters
     ----------
