@@ -188,7 +188,7 @@ def test_what_rounding_alone_makes_of_the_residual_is_near_enough(seed: int) -> 
     size = int(generator.integers(4, 8))
     upper = np.triu(generator.integers(-1, 2, size=(size, size)) + 1e-6 * generator.normal(size=(size, size)), 1)
     game = mg.PreferenceGame.from_payoffs(upper - upper.T)
-    trace = mg.solve(game, mg.AdaptiveMPO(), products=3_000, until=1e-9 * float(game.scale))
+    trace = mg.solve(game, mg.AdaptiveMPO(), products=20_000, until=1e-9 * float(game.scale))
     assert trace.gap <= 1e-9 * float(game.scale)
 
 

@@ -177,8 +177,8 @@ class AdaptiveMPO(Method):
 
 
 def _magnet_after(state: AdaptiveState, payoffs: PayoffOracle) -> np.ndarray:
-    """Where the magnet would move now, log ρ⁺; a constant in the payoffs is nobody's reason to move, and would cost digits."""
-    return log_normalise(state.log_magnet + centred(state.payoff, state.log_policy, payoffs.blocks) / state.magnet_strength, payoffs.blocks)
+    """Where the magnet would move now, log ρ⁺."""
+    return log_normalise(state.log_magnet + state.payoff / state.magnet_strength, payoffs.blocks)
 
 
 def _error(state: AdaptiveState, payoffs: PayoffOracle) -> float:
