@@ -163,8 +163,8 @@ def test_flipped_votes_mislead_more_than_chance_does() -> None:
         ("noisy:when=never", "when of feedback 'noisy' must be one of once, always"),
         ("corrupted", "needs share="),
         ("corrupted:share=1", "share must be below 1"),
-        ("corrupted_votes:share=0.1,oponents=3", "did you mean 'opponents'"),
-        ("currupted:share=0.1", "did you mean 'corrupted'"),
+        ("corrupted_votes:share=0.1,opponnts=3", "did you mean 'opponents'"),
+        ("corrupt:share=0.1", "did you mean 'corrupted'"),
     ],
 )
 def test_bad_feedback_is_refused(spec: str, sentence: str) -> None:

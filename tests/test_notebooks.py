@@ -19,7 +19,7 @@ QUICK = "01_quickstart"
 
 
 def test_the_notebooks_are_there_and_the_readme_names_them():
-    assert [script.stem for script in SCRIPTS] == [QUICK, "02_why_the_magnet_moves", "03_predicted_rates", "05_language_model"]
+    assert [script.stem for script in SCRIPTS] == [QUICK, "02_why_the_magnet_moves", "03_predicted_rates", "04_the_league", "05_language_model"]
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [script.stem for script in SCRIPTS if f"(notebooks/{script.stem}.ipynb)" not in readme] == []
 
