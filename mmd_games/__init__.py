@@ -47,7 +47,9 @@ from mmd_games.loop import Trace as Trace
 from mmd_games.loop import gap_difference_bound as gap_difference_bound
 from mmd_games.loop import solve as solve
 from mmd_games.loop import solve_many as solve_many
+from mmd_games.report import Ranking as Ranking
 from mmd_games.report import Report as Report
+from mmd_games.report import rank as rank
 from mmd_games.report import verify as verify
 from mmd_games.verification import Claim as Claim
 from mmd_games.verification import Convergence as Convergence

@@ -495,6 +495,9 @@ COMMANDS = [line.partition("#")[0].strip() for line in re.findall(r"^mmd-games .
 WINS = re.search(r"```csv\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL).group(1)
 
 
+BATTLES = re.findall(r"```csv\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)[1]
+
+
 def test_the_table_of_the_readme_is_a_game(tmp_path):
     (tmp_path / "wins.csv").write_text(WINS)
     game = mg.read_game(tmp_path / "wins.csv")
@@ -528,6 +531,7 @@ OF_LANGUAGE_MODELS = {"evaluate", "preflight", "train"}
 @pytest.mark.parametrize("line", [line for line in COMMANDS if shlex.split(line)[1] not in OF_LANGUAGE_MODELS])
 def test_the_commands_of_the_readme_run(tmp_path, line):
     (tmp_path / "wins.csv").write_text(WINS)
+    (tmp_path / "battles.csv").write_text(BATTLES)
     (tmp_path / "mypackage").mkdir()
     (tmp_path / "mypackage/mine.py").write_text("from mmd_games import Extragradient as MyMethod\n")
     game = mg.read_game(tmp_path / "wins.csv")

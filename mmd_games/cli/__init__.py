@@ -12,5 +12,6 @@ from mmd_games.cli import extensions as extensions
 from mmd_games.cli import lists as lists
 from mmd_games.cli import nash as nash
 from mmd_games.cli import predict as predict
+from mmd_games.cli import rank as rank
 from mmd_games.cli import verify as verify
 from mmd_games.cli.entry import main as main

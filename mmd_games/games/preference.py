@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from mmd_games.arrays import Array
 from mmd_games.errors import InputError
 from mmd_games.games.table_game import TableGame
 from mmd_games.games.tables import as_table, check_labels, coarse_notes, coarseness, place
+
+if TYPE_CHECKING:
+    from mmd_games.games.data.comparisons import Comparisons
 
 TOLERANCE = 1e-9
 """How far P + Pᵀ may be from 1: the rounding of a table printed with nine digits."""
@@ -46,6 +51,8 @@ class PreferenceGame(TableGame):
     """
 
     players_per_block = 2
+    comparisons: Comparisons | None = None
+    """What the table was counted from, where it was made of records."""
 
     def __init__(self, preference: Array, labels: Sequence[str] | None = None, name: str = "a preference game", *, symmetrise: bool = False):
         table = as_table(preference, "preference")
@@ -93,6 +100,50 @@ class PreferenceGame(TableGame):
         game._set(table / 2 - table.T / 2, labels, name, "payoff")
         game.notes = coarse_notes(payoffs, table)
         return game
+
+    @classmethod
+    def from_battles(cls, battles: Any, *, unmet: str = "refuse", table: str = "probabilities", **reading: Any) -> PreferenceGame:
+        """The game of battles between models (columns model_a, model_b, winner): a path, a frame or an iterable of mappings.
+
+        Parameters
+        ----------
+        battles
+            As of :func:`~mmd_games.games.data.read_battles`, which takes the `reading` too: `model_a`, `model_b`, `winner`, `id`, `skip`.
+        unmet : str
+            Pairs that never met: "refuse", "prior:strength=1" or "connected"; see :func:`~mmd_games.games.data.game_from`.
+        table : {"probabilities", "margins"}
+        """
+        from mmd_games.games.data import game_from, read_battles  # imported where they are used; they import this module
+
+        return game_from(read_battles(battles, **reading), unmet, table)
+
+    @classmethod
+    def from_rankings(cls, rankings: Any, *, unmet: str = "refuse", table: str = "probabilities", **reading: Any) -> PreferenceGame:
+        """The game of rankings, lists of names with the best first: see :func:`~mmd_games.games.data.read_rankings` (`unranked`, `skip`) and :meth:`from_battles`."""
+        from mmd_games.games.data import game_from, read_rankings
+
+        return game_from(read_rankings(rankings, **reading), unmet, table)
+
+    @classmethod
+    def from_scores(cls, scores: Any, *, unmet: str = "refuse", table: str = "probabilities", **reading: Any) -> PreferenceGame:
+        """The game of scores by annotators or aspects, each a voter: see :func:`~mmd_games.games.data.read_scores` (`model`, `score`, `voters`, `best`, `skip`) and :meth:`from_battles`."""
+        from mmd_games.games.data import game_from, read_scores
+
+        return game_from(read_scores(scores, **reading), unmet, table)
+
+    @classmethod
+    def from_preflib(cls, path: str | os.PathLike[str], *, unmet: str = "refuse", table: str = "probabilities", unranked: str = "refuse") -> PreferenceGame:
+        """The game of a PrefLib file (.soc, .soi, .toc, .toi): see :func:`~mmd_games.games.data.read_preflib` and :meth:`from_battles`."""
+        from mmd_games.games.data import game_from, read_preflib
+
+        return game_from(read_preflib(path, unranked=unranked), unmet, table)
+
+    @classmethod
+    def from_ratings(cls, ratings: Any, *, scale: str = "elo", **reading: Any) -> PreferenceGame:
+        """The game that an Elo or Bradley-Terry fit stands for: see :func:`~mmd_games.games.data.read_ratings` (`scale`, `model`, `rating`)."""
+        from mmd_games.games.data import read_ratings
+
+        return read_ratings(ratings, scale=scale, **reading)
 
     def _set(self, skew: np.ndarray, labels: tuple[str, ...] | None, name: str, units: str) -> None:
         # Minus itself mirrored, so that the diagonal is +0 and S is skew-symmetric to the last bit.

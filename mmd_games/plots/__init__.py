@@ -3,6 +3,7 @@
 Methods differ by colour (Okabe and Ito's palette, safe for colour-blind readers), by dash and by marker, so a grey print tells them apart as well.
 """
 
+from mmd_games.plots.lotteries import plot_lottery as plot_lottery
 from mmd_games.plots.payoffs import plot_payoffs as plot_payoffs
 from mmd_games.plots.profiles import plot_profile as plot_profile
 from mmd_games.plots.runs import Slope as Slope

@@ -7,6 +7,9 @@ from mmd_games.report.comparison import save_comparison as save_comparison
 from mmd_games.report.document import SCHEMA as SCHEMA
 from mmd_games.report.document import json_schema as json_schema
 from mmd_games.report.document import plain as plain
+from mmd_games.report.ranking import RANKING_FILES as RANKING_FILES
+from mmd_games.report.ranking import Ranking as Ranking
+from mmd_games.report.ranking import rank as rank
 from mmd_games.report.record import FILES as FILES
 from mmd_games.report.record import Report as Report
 from mmd_games.report.record import verify as verify

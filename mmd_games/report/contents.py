@@ -149,10 +149,13 @@ def versions() -> dict[str, str]:
 
 def reproduction(report: Report, width: int) -> list[str]:
     """The lines that make the report again: the command, broken where the shell allows it, or Python."""
-    if not report.reproduce:
-        return _in_python(report)
+    return broken_command(report.reproduce, width) if report.reproduce else _in_python(report)
+
+
+def broken_command(command: str, width: int) -> list[str]:
+    """A command in lines of at most `width` characters, broken where the shell allows it."""
     parts: list[str] = []
-    for word in shlex.split(report.reproduce):
+    for word in shlex.split(command):
         # An option stays with its value.
         if parts and parts[-1].startswith("--") and " " not in parts[-1] and not word.startswith("--"):
             parts[-1] += f" {shlex.quote(word)}"

@@ -79,10 +79,10 @@ def plain(value: Any) -> Any:
 
 
 def json_schema(name: str = "report") -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a document, `report` or `compare`.
+    """The JSON Schema (draft 2020-12) of a document, `report`, `compare` or `rank`.
 
     A comparison's schema refers to the report's by its ``$id``.
     """
-    if name not in ("report", "compare"):
-        raise unknown("schema", name, ["report", "compare"])
+    if name not in ("report", "compare", "rank"):
+        raise unknown("schema", name, ["report", "compare", "rank"])
     return json.loads(resources.files("mmd_games.report").joinpath(f"{name}.schema.json").read_text(encoding="utf-8"))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import math
-from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -26,11 +24,9 @@ from mmd_games.report.contents import (
     reproduction,
     versions,
 )
-from mmd_games.words import visible
+from mmd_games.report.page import Figure, figure, rendered
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from mmd_games.report.record import Report
 
 MOST_ROWS = 20
@@ -38,14 +34,6 @@ MOST_ROWS = 20
 LARGEST_PICTURE = 200
 """A payoff table of more actions is not drawn."""
 CODE_WIDTH = 100
-
-
-class Figure(NamedTuple):
-    """A picture as a data URI, with the words for those who do not see it."""
-
-    source: str
-    caption: str
-    alt: str
 
 
 class PolicyTable(NamedTuple):
@@ -58,13 +46,8 @@ class PolicyTable(NamedTuple):
 
 def as_html(report: Report) -> str:
     """The page. Names are shown as they are and never read as HTML."""
-    from jinja2 import Environment, StrictUndefined  # imported where it is used: most commands write no page
-
-    # What a template prints passes `visible` and is escaped then, whoever wrote it.
-    environment = Environment(autoescape=True, undefined=StrictUndefined, finalize=lambda value: visible(value) if isinstance(value, str) else value)
-    environment.filters["number"] = number
-    template = environment.from_string(resources.files("mmd_games.report").joinpath("report.html.j2").read_text(encoding="utf-8"))
-    return template.render(
+    return rendered(
+        "report.html.j2",
         report=report,
         facts=facts(report),
         questions=by_question(report),
@@ -114,7 +97,7 @@ def _figures(report: Report) -> list[Figure]:
     slope = predicted_slope(report)
     drawn = f", and as a dashed line the predicted factor {number(slope[0])} an iteration" if slope else ""
     figures = [
-        _figure(
+        figure(
             plots.plot_gaps([trace], predicted=[slope]),
             f"Duality gap of the last iterate (thick) and of the average iterate (thin){drawn}.",
             f"Line plot of the duality gap on a logarithmic scale: from {trace.gaps[0]:.3g} to {trace.gap:.3g} in {int(trace.products[-1]):,} products.",
@@ -122,18 +105,13 @@ def _figures(report: Report) -> list[Figure]:
     ]
     if game.blocks == (3,):
         alt = "Triangle whose corners are the three actions; the path ends at a marker, and a star marks the equilibrium."
-        figures.append(_figure(plots.plot_simplex(trace), "The last iterate's path in the simplex; the star is the Nash equilibrium.", alt))
+        figures.append(figure(plots.plot_simplex(trace), "The last iterate's path in the simplex; the star is the Nash equilibrium.", alt))
     else:
         alt = "Line plot of the probabilities of the likeliest actions against iterations."
-        figures.append(_figure(plots.plot_policies(trace), "Probabilities of the likeliest actions.", alt))
+        figures.append(figure(plots.plot_policies(trace), "Probabilities of the likeliest actions.", alt))
     if isinstance(game, TableGame) and max(game.blocks) <= LARGEST_PICTURE:
-        figures.append(_figure(plots.plot_payoffs(game), f"The game's table ({game.units} of the row).", "Image of the payoff table, a cell an entry."))
+        figures.append(figure(plots.plot_payoffs(game), f"The game's table ({game.units} of the row).", "Image of the payoff table, a cell an entry."))
     return figures
-
-
-def _figure(ax: Axes, caption: str, alt: str) -> Figure:
-    """As an image of its own, so that nothing in one figure can meet what is in another."""
-    return Figure(f"data:image/svg+xml;base64,{base64.b64encode(plots.to_svg(ax).encode('utf-8')).decode('ascii')}", caption, alt)
 
 
 def _angle(multiplier: complex) -> str:
