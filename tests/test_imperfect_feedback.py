@@ -99,6 +99,15 @@ def test_a_larger_share_is_never_a_weaker_adversary_and_units_do_not_matter() ->
         assert np.array_equal(scaled, 2.0**-40 * told)
 
 
+def test_at_an_equilibrium_the_entries_that_move_the_payoffs_most_are_flipped() -> None:
+    game, policy = mg.games.rock_paper_scissors(wins=(0.9, 0.8, 0.95)), mg.nash(mg.games.rock_paper_scissors(wins=(0.9, 0.8, 0.95))).policy
+    assert mg.duality_gap(game, policy) < 1e-15  # there is no direction to mislead from
+    table = game.table()
+    told = mg.Corrupted(share=0.34).begin(game).game_at(policy).table()
+    size = np.abs(2 * table) * np.add.outer(policy, policy)
+    assert np.argwhere(np.triu(told != table)).tolist() == [list(np.unravel_index(np.argmax(np.triu(size)), size.shape))]
+
+
 def test_a_share_is_counted_without_rounding_and_never_none() -> None:
     assert [number_of(share, 100, "") for share in (0.29, 0.57, 0.58)] == [29, 57, 58]
     with pytest.raises(mg.InputError, match=r"A share of 0\.2 of 3 pairs of actions is none; at least 0\.33 would be one"):

@@ -82,6 +82,13 @@ def test_slacks_that_are_not_the_games_are_seen() -> None:
     assert "did not fall by what the slacks explain" in detail
 
 
+def test_the_policies_before_the_stages_are_enough() -> None:
+    wanted = np.isin(TRACE.policy_iterations, TRACE.stages.iterations[1:] - 1)
+    bare = dataclasses.replace(TRACE, log_policies=TRACE.log_policies[wanted], policy_iterations=TRACE.policy_iterations[wanted])
+    assert verdict(bare)[1].partition(",")[0] == verdict(TRACE)[1].partition(",")[0]
+    assert verdict(bare)[0] is mg.Verdict.CONFIRMED
+
+
 def test_without_policies_at_refreshes_it_does_not_tell() -> None:
     bare = dataclasses.replace(TRACE, log_policies=TRACE.log_policies[:1], policy_iterations=TRACE.policy_iterations[:1])
     assert verdict(bare)[0] is mg.Verdict.INCONCLUSIVE
