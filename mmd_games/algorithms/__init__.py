@@ -5,6 +5,8 @@ Every method is a frozen, keyword-only record of scalars, so settings print, com
 ==================================  =====================================  ==========================
 method                              last iterate converges to              products a step
 ==================================  =====================================  ==========================
+AdaptiveMPO                         the Nash equilibrium, faster than      as many as its linear
+                                    linearly; nothing to tune              systems take
 MagneticPreferenceOptimization      the Nash equilibrium, linearly         1 (2 with ``inner="pu"``)
 ConvergentMetaAlignment             the Nash equilibrium, linearly         1
 AdaptivelyPerturbedMirrorDescent    the Nash equilibrium, linearly         1

@@ -91,7 +91,8 @@ class AdaptiveMPO(Method):
 
     Notes
     -----
-    Memory: twice as many vectors as the linear system has dimensions, about as many as actions are played, at most `DIMENSIONS`.
+    Memory: twice as many vectors as the linear system has dimensions, about as many as actions are played, at most `DIMENSIONS`. First-order methods keep a few vectors; to them a product is all
+    that a step costs, here k dimensions cost n·k² operations beside their k products. And n products, at the n pure policies, would tell the whole of a table.
 
     References
     ----------
