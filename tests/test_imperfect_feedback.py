@@ -140,6 +140,16 @@ def test_the_same_seed_gives_the_same_run(feedback) -> None:
     assert mg.loop.feedback_from(feedback_spec(first.feedback)) == feedback
 
 
+def test_always_is_another_table_at_every_product_and_once_is_not() -> None:
+    game, policies = mg.games.random(n=6, seed=0), np.random.default_rng(1).dirichlet(np.ones(6), size=2)
+    always, once = (mg.Noisy(seed=5, when=when).begin(game) for when in ("always", "once"))
+    assert not np.array_equal(always(policies[0]), always(policies[0]))
+    assert np.array_equal(once(policies[0]), once(policies[0]))
+    always, once = (mg.Corrupted(share=0.3, when=when).begin(game) for when in ("always", "once"))
+    assert not np.array_equal(always.game_at(policies[0]).table(), always.game_at(policies[1]).table())
+    assert np.array_equal(once.game_at(policies[0]).table(), once.game_at(policies[1]).table())
+
+
 def test_another_seed_gives_another_run() -> None:
     game = mg.games.random(n=6, seed=0)
     for kind in (mg.Noisy, lambda seed: mg.CorruptedVotes(share=0.2, seed=seed)):
