@@ -12,6 +12,7 @@ from mmd_games.algorithms import adaptive
 from mmd_games.algorithms.directions import centred, payoff_change
 from mmd_games.algorithms.minimal_residual import newton_change
 from mmd_games.arrays import block_slices, kl, log_normalise, uniform_log_policy
+from mmd_games.cli import main
 from mmd_games.games.game import Game
 from mmd_games.loop.feedback import Payoffs
 from mmd_games.testing import games_and_policies, matrix_games, preference_games
@@ -45,7 +46,7 @@ def test_payoffs_along_a_direction_are_those_of_the_dense_derivative(pair, logit
     found = payoff_change(payoffs, log_policy, game.payoffs(policy), change)
     expected = skew_of(game) @ covariance_of(game, policy) @ change
     # Two products, each rounded, and divided by a reach of at least ½/max|u − ū|.
-    size = max(float(np.max(np.abs(centred(change, log_policy, game.blocks)))), 1e-300)
+    size = max(float(np.max(np.abs(centred(change, policy, game.blocks)))), 1e-300)
     assert np.max(np.abs(found - expected)) <= 4 * size * (2 * game.payoff_rounding + 64 * EPS * game.largest_payoff)
     assert payoffs.products == 1
 
@@ -65,10 +66,10 @@ def test_newtons_change_solves_the_dense_system(pair, logits, relative) -> None:
     found = newton_change(payoffs, log_policy, game.payoffs(policy), logits[: game.actions], strength, 1e-12, game.actions)
     system = np.eye(game.actions) - skew_of(game) @ covariance_of(game, policy) / strength
     # Up to one constant a player, which is in nobody's kernel: take the part of mean zero under the policy on both sides.
-    expected = centred(np.linalg.solve(system, logits[: game.actions]), log_policy, game.blocks)
+    expected = centred(np.linalg.solve(system, logits[: game.actions]), policy, game.blocks)
     scale = np.linalg.cond(system) * (1 + np.max(np.abs(logits)))
     # Singular values of I − K with K skew are at least 1 in the norm of the policy; rare actions see it through their products.
-    assert np.max(np.abs(centred(found, log_policy, game.blocks) - expected)) <= 1e-9 * scale / min(1.0, float(np.min(policy)))
+    assert np.max(np.abs(centred(found, policy, game.blocks) - expected)) <= 1e-9 * scale / min(1.0, float(np.min(policy)))
     assert payoffs.products <= game.actions
 
 
@@ -222,6 +223,30 @@ def test_a_budget_in_products_ends_the_run_at_the_first_step_that_has_spent_it()
     assert mg.solve(game, mg.Extragradient(), products=101).products[-1] == 100
     with pytest.raises(mg.InputError, match="products must be a whole number of at least 1"):
         mg.solve(game, products=0)
+
+
+def test_compare_holds_every_method_to_its_products(tmp_path, capsys) -> None:
+    assert (
+        main(
+            [
+                "compare",
+                "random:n=30,seed=0",
+                "--algorithm",
+                "adaptive_mpo",
+                "--algorithm",
+                "extragradient",
+                "--products",
+                "100",
+                "--out",
+                str(tmp_path / "out"),
+            ]
+        )
+        == 0
+    )
+    capsys.readouterr()
+    spent = {trace.algorithm_spec.partition(":")[0]: int(trace.products[-1]) for trace in map(mg.Trace.load, (tmp_path / "out").glob("*.npz"))}
+    assert spent["extragradient"] == 100
+    assert 100 <= spent["adaptive_mpo"] < 150  # by the step that spends the last of them
 
 
 def test_under_noise_it_becomes_cautious_and_stays_a_policy() -> None:

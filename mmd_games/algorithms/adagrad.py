@@ -16,7 +16,7 @@ from mmd_games.errors import require_positive
 from mmd_games.updates import proximal_logits
 
 
-class AdaptiveState(NamedTuple):
+class AdaGradState(NamedTuple):
     """The judged policy, the sum of the squares of payoff differences so far, and the step size of the step before."""
 
     log_policy: Array
@@ -60,12 +60,12 @@ class AdaGradExtragradient(Method):
         super().__post_init__()
         require_positive(diameter=self.diameter)
 
-    def init(self, log_policy: Array) -> AdaptiveState:
+    def init(self, log_policy: Array) -> AdaGradState:
         """The state before the first step, at a normalised log-policy."""
         self.complete()
-        return AdaptiveState(log_policy, 0.0, math.inf)
+        return AdaGradState(log_policy, 0.0, math.inf)
 
-    def step(self: Any, state: AdaptiveState, payoffs: PayoffOracle) -> AdaptiveState:
+    def step(self: Any, state: AdaGradState, payoffs: PayoffOracle) -> AdaGradState:
         """One extragradient step at the present step size, and what it adds to the squares."""
         blocks = payoffs.blocks
         diameter = self._diameter(blocks) if self.diameter is None else self.diameter
@@ -73,7 +73,7 @@ class AdaGradExtragradient(Method):
         payoff = payoffs(state.log_policy)
         half_payoff = payoffs(self._moved(state.log_policy, step_size * payoff, blocks))
         log_policy = self._moved(state.log_policy, step_size * half_payoff, blocks)
-        return AdaptiveState(log_policy, state.squares + self._squared(payoff - half_payoff, blocks), step_size)
+        return AdaGradState(log_policy, state.squares + self._squared(payoff - half_payoff, blocks), step_size)
 
     def _diameter(self, blocks: Blocks) -> float:
         return math.sqrt(sum(2.0 if self.geometry == "projected" else 2.0 * math.log(max(size, 2)) for size in blocks))

@@ -134,31 +134,20 @@ class AdaptiveMPO(Method):
     def _newton_step(self, state: AdaptiveState, payoffs: PayoffOracle) -> AdaptiveState | None:
         """The state after the longest Newton step that lowers KL(π‖ρ⁺), or allows a refresh; None where there is none."""
         strength, log_policy = state.magnet_strength, state.log_policy
-        played = np.isfinite(log_policy)
-        residual = np.where(played, _magnet_after(state, payoffs), 0.0) - np.where(played, log_policy, 0.0)
+        played, after = np.isfinite(log_policy), _magnet_after(state, payoffs)
+        residual = np.where(played, after, 0.0) - np.where(played, log_policy, 0.0)
         change = newton_change(payoffs, log_policy, state.payoff, residual, strength, ACCURACY, min(len(log_policy), DIMENSIONS))
-        rare = log_policy < math.log(RARE * strength / self._strongest)
-        before, first = _error(state, payoffs), min(1.0, BOUNDARY / max(float(np.max(-change, where=~rare, initial=0.0)), BOUNDARY))
-        length = first
+        level = math.log(RARE * strength / self._strongest)
+        first = min(1.0, BOUNDARY / max(float(np.max(-change, where=log_policy >= level, initial=0.0)), BOUNDARY))
+        error, length = float(kl(log_policy, after)), first
         while length > SHORTEST * first:
-            tried = log_normalise(log_policy + self._bounded(change, length, log_policy, rare, strength), payoffs.blocks)
+            tried = log_normalise(log_policy + _bounded(change, length, log_policy, level), payoffs.blocks)
             trial = AdaptiveState(tried, payoffs(tried), state.log_magnet, strength, state.newton_steps + 1)
-            after = _error(trial, payoffs)
-            if after <= (1.0 - SHORTEST * length) * before or after <= RELATIVE_ERROR * float(kl(tried, state.log_magnet)):
+            left = _error(trial, payoffs)
+            if left <= (1.0 - SHORTEST * length) * error or left <= RELATIVE_ERROR * float(kl(tried, state.log_magnet)):
                 return trial
             length /= SHORTER
         return None
-
-    def _bounded(self, change: np.ndarray, length: float, log_policy: np.ndarray, rare: np.ndarray, strength: float) -> np.ndarray:
-        """What a Newton step of some length adds to the logarithms.
-
-        The linear system knows how payoffs move when an action's probability p moves by p·u, so common actions are moved by just that, and not by p·(e^u − 1): at weak
-        strengths the difference would move every logit. Rare actions go all the way, which payoffs hardly see; but of one that comes in the system does not know what it will do
-        to the others, so it comes no further than to where it starts to matter, or by p·u where that is more.
-        """
-        in_proportion = np.log1p(length * np.where(rare, np.maximum(change, 0.0), change))
-        entering = np.minimum(change, math.log(RARE * strength / self._strongest) - log_policy)
-        return np.where(rare, np.where(change > 0, np.maximum(in_proportion, entering), change), in_proportion)
 
     def _refreshed(self, state: AdaptiveState, payoffs: PayoffOracle) -> AdaptiveState:
         """The state with its magnet moved, where the policy is near enough to the magnet's regularised equilibrium; itself where it is not, or is an equilibrium to rounding.
@@ -169,12 +158,25 @@ class AdaptiveMPO(Method):
         move, error = float(kl(state.log_policy, state.log_magnet)), _error(state, payoffs)
         if error > RELATIVE_ERROR * move and error > (ROUNDINGS * EPSILON * largest / state.magnet_strength) ** 2:
             return state
-        ahead = centred(state.payoff, state.log_policy, payoffs.blocks)
+        ahead = centred(state.payoff, np.exp(state.log_policy), payoffs.blocks)
         if float(np.max(ahead, where=np.isfinite(state.log_policy), initial=-np.inf)) <= AT_REST * EPSILON * largest:
             return state
         weaker = WEAKER[state.newton_steps] if state.newton_steps < len(WEAKER) else 1.0
         strength = max(state.magnet_strength / weaker, WEAKEST * self._strongest)
         return state._replace(log_magnet=_magnet_after(state, payoffs), magnet_strength=strength, newton_steps=0)
+
+
+def _bounded(change: np.ndarray, length: float, log_policy: np.ndarray, level: float) -> np.ndarray:
+    """What a Newton step of some length adds to the logarithms; actions below `level`, a logarithm, are rare.
+
+    The linear system knows how payoffs move when an action's probability p moves by p·u, so common actions are moved by just that, and not by p·(e^u − 1): at weak
+    strengths the difference would move every logit. Rare actions go all the way, which payoffs hardly see; but of one that comes in the system does not know what it will do
+    to the others, so it comes no further than to where it starts to matter, or by p·u where that is more.
+    """
+    rare = log_policy < level
+    in_proportion = np.log1p(length * np.where(rare, np.maximum(change, 0.0), change))
+    entering = np.minimum(change, level - log_policy)
+    return np.where(rare, np.where(change > 0, np.maximum(in_proportion, entering), change), in_proportion)
 
 
 def _magnet_after(state: AdaptiveState, payoffs: PayoffOracle) -> np.ndarray:

@@ -9,10 +9,9 @@ REACH = 0.5
 """How far, relative to the present probability, the policy at which the payoffs are evaluated is from it, at most."""
 
 
-def centred(values: Array, log_policy: Array, blocks: Blocks) -> Array:
+def centred(values: Array, policy: Array, blocks: Blocks) -> Array:
     """The values less their mean under the policy, a player: for a change u of the logits, C(π)u is the policy times this."""
     xp = namespace(values)
-    policy = xp.exp(log_policy)
     parts = [values[..., part] - xp.sum(policy[..., part] * values[..., part], axis=-1, keepdims=True) for part in block_slices(blocks)]
     return xp.concat(parts, axis=-1) if len(parts) > 1 else parts[0]
 
@@ -40,7 +39,7 @@ def payoff_change(payoffs: PayoffOracle, log_policy: Array, payoff: Array, logit
     array (..., n)
     """
     xp = namespace(log_policy)
-    change = centred(logit_change, log_policy, payoffs.blocks)
+    change = centred(logit_change, xp.exp(log_policy), payoffs.blocks)
     largest = xp.max(xp.abs(change), axis=-1, keepdims=True)
     if not bool(xp.any(largest > 0)):
         return xp.zeros_like(payoff)

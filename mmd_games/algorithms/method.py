@@ -17,6 +17,8 @@ class Method:
     """For every setting that may be left open, the default as a multiple of a power of L: (multiple, power)."""
     products_per_step: ClassVar[int] = 1
     """Payoff evaluations (matrix-vector products) a step."""
+    has_stages: ClassVar[bool] = False
+    """Whether states have a `log_magnet`, a `magnet_strength` and a `step_size`, which are recorded whenever the first is another array or the second another number."""
 
     def __post_init__(self) -> None:
         require_positive(**{name: getattr(self, name) for name in self._defaults})

@@ -46,7 +46,7 @@ def newton_change(
         makes the change right for actions so rare that the inner product does not see them.
     """
     weights = np.exp(log_policy)
-    target = centred(residual, log_policy, payoffs.blocks)
+    target = centred(residual, weights, payoffs.blocks)
     size = _norm(weights, target)
     if size == 0:
         return target
@@ -58,7 +58,7 @@ def newton_change(
             basis, changes = (np.concatenate([rows, np.empty_like(rows)]) for rows in (basis, changes))
         last, known = count - 1, basis[:count]
         changes[last] = payoff_change(payoffs, log_policy, payoff, basis[last])
-        image = centred(basis[last] - changes[last] / magnet_strength, log_policy, payoffs.blocks)
+        image = centred(basis[last] - changes[last] / magnet_strength, weights, payoffs.blocks)
         overlaps = np.zeros(count)
         for _ in range(2):  # the second pass removes what rounding left of the first
             again = known @ (weights * image)
@@ -70,7 +70,7 @@ def newton_change(
         if abs(triangle.rest) <= accuracy * size or rest <= EXHAUSTED * np.max(np.abs(overlaps)):
             break
         basis[count] = image / rest
-    return centred(target + triangle.coordinates() @ changes[: triangle.number] / magnet_strength, log_policy, payoffs.blocks)
+    return centred(target + triangle.coordinates() @ changes[: triangle.number] / magnet_strength, weights, payoffs.blocks)
 
 
 class _Triangle:

@@ -36,11 +36,12 @@ def gradient_and_hamiltonian(payoffs: PayoffOracle, log_policy: Array) -> tuple[
         Normalised.
     """
     xp, blocks, payoff = namespace(log_policy), payoffs.blocks, payoffs(log_policy)
-    policy, advantage = xp.exp(log_policy), centred(payoff, log_policy, blocks)
+    policy = xp.exp(log_policy)
+    advantage = centred(payoff, policy, blocks)
     gradient = policy * advantage
-    turned = policy * centred(gradient, log_policy, blocks)  # Cξ
+    turned = policy * centred(gradient, policy, blocks)  # Cξ
     curved = turned * advantage - policy * _spread(turned * payoff, blocks)  # Dξ
-    return gradient, curved - policy * centred(payoff_change(payoffs, log_policy, payoff, gradient), log_policy, blocks)
+    return gradient, curved - policy * centred(payoff_change(payoffs, log_policy, payoff, gradient), policy, blocks)
 
 
 def _spread(values: Array, blocks: Blocks) -> Array:

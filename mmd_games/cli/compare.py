@@ -48,8 +48,9 @@ def compare(
     start = common_start(game, chosen, start)
     results = []
     for method in chosen:
-        steps = steps_within(products, method, game)
-        trace, notes = run(game, method, steps, allowed, start, told)
+        trace, notes = run(game, method, products, allowed, start, told, products)
+        # What a step spends is the method's own: made again, the run takes as many steps as its products paid for.
+        steps = trace.steps if trace.stopped == "budget" else steps_within(products, method, game)
         again = command_for_run(source, trace, steps, allowed, start=start, feedback=feedback, payoffs=payoffs, symmetrise=symmetrise)
         results.append(report.verify(trace, allowed, notes=notes, reproduce=again))
         if trace.stopped == "interrupted":

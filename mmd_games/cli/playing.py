@@ -33,7 +33,9 @@ def game_from(source: str, payoffs: bool, symmetrise: bool) -> Game:
     return games.from_spec(source)
 
 
-def run(game: Game, algorithm: Any, steps: int, tolerance: float, start: str | None, feedback: Feedback) -> tuple[Trace, tuple[str, ...]]:
+def run(
+    game: Game, algorithm: Any, steps: int, tolerance: float, start: str | None, feedback: Feedback, products: int | None = None
+) -> tuple[Trace, tuple[str, ...]]:
     """Run to a tenth of the tolerance, so that the tolerance itself lies inside the record; to the end of the budget where theory predicts that the settings move away."""
     policy, notes = default_start(game, tolerance) if start is None else (start_from_spec(start, game), ())
     until: float | None = tolerance / 10
@@ -42,7 +44,7 @@ def run(game: Game, algorithm: Any, steps: int, tolerance: float, start: str | N
         if start is None and not notes:
             policy, said = start_from_spec(REVEALING, game), f"{said}, and begins at {REVEALING}"
         notes = (*notes, f"{said}.")
-    trace = solve(game, algorithm, steps=steps, until=until, start=policy, feedback=feedback, progress=StderrProgress())
+    trace = solve(game, algorithm, steps=steps, products=products, until=until, start=policy, feedback=feedback, progress=StderrProgress())
     return trace, (*notes, *never_played(policy))
 
 

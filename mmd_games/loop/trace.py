@@ -48,6 +48,11 @@ class Stages:
     def __len__(self) -> int:
         return len(self.iterations)
 
+    @property
+    def refreshed(self) -> np.ndarray:
+        """Whether each stage but the first began with another magnet than the one before had, and not with other settings alone: (stages − 1,)."""
+        return np.any(self.log_magnets[1:] != self.log_magnets[:-1], axis=1)
+
     @classmethod
     def none(cls, actions: int) -> Stages:
         """No stages: the run's settings are not known."""

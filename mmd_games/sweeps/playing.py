@@ -10,7 +10,6 @@ import numpy as np
 from mmd_games import games
 from mmd_games.errors import InputError
 from mmd_games.loop import Trace, default_start, solve
-from mmd_games.loop.budget import steps_within
 from mmd_games.loop.told import feedback_from
 from mmd_games.report import Report, verify
 from mmd_games.report.contents import predicted_slope
@@ -57,7 +56,7 @@ def _play(cell: Cell, row: Row) -> None:
     trace = solve(
         game,
         method,
-        steps=steps_within(cell["products"], method, game),
+        steps=cell["products"],  # a step spends a product at least
         products=cell["products"],
         until=min(tolerance / 10, min(levels) * unit) * (1 - 1e-9),  # so that dividing by L brings no gap back above the level
         start=start,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 
-def limit_threads() -> object:
+def limit_threads() -> Any:
     """Leave this process's BLAS one thread for good: for processes that run cells and nothing else. Returns what would give the others back."""
     import scipy.linalg  # noqa: F401  # which brings a BLAS of its own: only what is loaded can be limited
     from threadpoolctl import threadpool_limits  # imported where it is used, as joblib is
@@ -21,4 +22,4 @@ def one_thread() -> Iterator[None]:
     try:
         yield
     finally:
-        limits.restore_original_limits()  # type: ignore[attr-defined]
+        limits.restore_original_limits()

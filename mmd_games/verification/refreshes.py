@@ -36,22 +36,27 @@ def by_refresh(trace: Trace, reference: NashEquilibrium, convergence: Convergenc
     """
     if type(trace.algorithm) is not AdaptiveMPO or convergence.kind is Kind.LINEAR or not reference.converged:
         return convergence
-    magnets, iterations, strengths = trace.stages.log_magnets, trace.stages.iterations, trace.stages.magnet_strengths
-    moved = np.concatenate([[True], np.any(magnets[1:] != magnets[:-1], axis=1)])
-    for target in (reference, None):
-        if target is None:  # the game has others: the one that the run went to
-            target = nash(trace.game, select="maximum_entropy", start=np.exp(log_normalise(np.maximum(trace.log_policy, LOWEST), trace.game.blocks)))
-        with np.errstate(divide="ignore"):
-            divergences = np.asarray(kl(np.log(target.policy), magnets))
-        rounding = np.flatnonzero(~(divergences > SMALLEST))
-        used = np.flatnonzero(moved[: rounding[0] if len(rounding) else None])
-        if not target.converged or len(used) < 2 or not np.all(np.isfinite(divergences[used])) or strengths[used[-1]] > WEAKENED * np.max(strengths[used]):
-            continue
-        if falls_ever_faster(iterations[used].astype(float), np.log(divergences[used])):
-            decades = float(np.log10(divergences[used[0]] / divergences[used[-1]]))
-            evidence = (
-                f"from refresh to refresh KL(π*‖ρ) falls ever faster, by {decades:.1f} decades in {len(used) - 1} of them; the gap is at most 2L·√(2 KL)."
-            )
-            window = (int(iterations[used[0]]), int(iterations[used[-1]]))
-            return replace(convergence, kind=Kind.SUPERLINEAR, rate=None, interval=None, window=window, evidence=evidence)
-    return convergence
+    return _superlinear(trace, reference, convergence) or _superlinear(trace, _nearest(trace), convergence) or convergence
+
+
+def _nearest(trace: Trace) -> NashEquilibrium:
+    """Where the game has several equilibria, the one that the run went to."""
+    return nash(trace.game, select="maximum_entropy", start=np.exp(log_normalise(np.maximum(trace.log_policy, LOWEST), trace.game.blocks)))
+
+
+def _superlinear(trace: Trace, target: NashEquilibrium, convergence: Convergence) -> Convergence | None:
+    """What the magnets say of one equilibrium; None where they do not fall ever faster towards it."""
+    stages = trace.stages
+    with np.errstate(divide="ignore"):
+        divergences = np.asarray(kl(np.log(target.policy), stages.log_magnets))
+    rounding = np.flatnonzero(~(divergences > SMALLEST))
+    used = np.flatnonzero(np.append(True, stages.refreshed)[: rounding[0] if len(rounding) else None])
+    weakened = stages.magnet_strengths[used]
+    if not target.converged or len(used) < 2 or not np.all(np.isfinite(divergences[used])) or weakened[-1] > WEAKENED * np.max(weakened):
+        return None
+    if not falls_ever_faster(stages.iterations[used].astype(float), np.log(divergences[used])):
+        return None
+    decades = float(np.log10(divergences[used[0]] / divergences[used[-1]]))
+    evidence = f"from refresh to refresh KL(π*‖ρ) falls ever faster, by {decades:.1f} decades in {len(used) - 1} of them; the gap is at most 2L·√(2 KL)."
+    window = (int(stages.iterations[used[0]]), int(stages.iterations[used[-1]]))
+    return replace(convergence, kind=Kind.SUPERLINEAR, rate=None, interval=None, window=window, evidence=evidence)

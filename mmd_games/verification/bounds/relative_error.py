@@ -51,7 +51,7 @@ def check_relative_error(trace: Trace, reference: NashEquilibrium) -> Claim | No
     if type(trace.algorithm) is not AdaptiveMPO or trace.feedback != str(Exact()):
         return None
     stages, rows = trace.stages, {int(step): row for row, step in enumerate(trace.policy_iterations)}
-    moved = np.flatnonzero(np.any(stages.log_magnets[1:] != stages.log_magnets[:-1], axis=1))
+    moved = np.flatnonzero(stages.refreshed)
     known = [index for index in moved.tolist() if int(stages.iterations[index + 1]) - 1 in rows]
     if not known:
         return _claim(None, Verdict.INCONCLUSIVE, "no refresh has its policy recorded.")

@@ -90,7 +90,7 @@ def predict_rate(game: Game, algorithm: Any = None, *, at: Array | NashEquilibri
         raise InputError(f"log_magnet is of a magnet that stays fixed, and that of {about.algorithm} is {rule.magnet}: give `at`, or neither.")
     rule = _without_idle_magnet(rule)
     silent = _silent(game, rule)
-    if isinstance(algorithm, AdaptiveMPO):
+    if type(algorithm) is AdaptiveMPO:
         silent = "the strength of its magnet falls as far as the payoffs allow, and with it the factor of a refresh: it is faster than any linear rate."
     if rule is None or silent:
         return replace(about, declined=silent)
