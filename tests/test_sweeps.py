@@ -229,7 +229,8 @@ def test_games_with_a_seed_of_their_own_are_made_once():
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interrupt_from_the_terminal_reaches_every_process(tmp_path, jobs):
     toml = tmp_path / "long.toml"
-    toml.write_text('products = 10000000\ngames = ["rps"]\nalgorithms = ["mpo", "mwu"]\n')  # one of two processes soon has nothing to do
+    # The first cell is done in a second and leaves one of two processes idle; the second would take many minutes, so that no interrupt comes too late.
+    toml.write_text('products = 10000000\ngames = ["rps", "random:n=1000"]\nalgorithms = ["mwu"]\n')
     command = [sys.executable, "-m", "mmd_games.cli", "bench", str(toml), "--out", str(tmp_path / "run"), "--jobs", jobs]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 60
