@@ -9,7 +9,12 @@ export OPENBLAS_NUM_THREADS := 1
 export MKL_NUM_THREADS := 1
 export NUMBA_NUM_THREADS := 1
 
-.PHONY: help verify test test-all check format notebooks clean
+# The processes that the tests share; more than four are not worth their start.
+WORKERS ?= $(shell nproc 2>/dev/null | awk '{ print ($$1 < 4 ? $$1 : 4) }')
+# Where pyenv keeps Pythons that are not on the path.
+PYENV_PYTHONS = $(wildcard $(foreach minor,11 12 13,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python))
+
+.PHONY: help verify test test-all check format notebooks site package browser clean
 
 help:
 	@echo "make verify    install, then run the main job on two games and print both reports"
@@ -18,6 +23,8 @@ help:
 	@echo "make check     lint, types, import contract, spelling"
 	@echo "make format    let ruff mend what it can"
 	@echo "make notebooks execute the notebooks anew"
+	@echo "make site      build the documentation into docs/_build"
+	@echo "make package   build sdist and wheel, install and run them on each Python 3.11 to 3.13 at hand"
 	@echo "make clean     remove what was installed and built here"
 
 $(VENV)/bin/python:
@@ -41,11 +48,19 @@ verify: $(VENV)/.run
 	@echo
 	$(BIN)/mmd-games verify openspiel:kuhn_poker
 
-test: $(VENV)/.test
-	$(BIN)/python -m pytest -q
+test: $(VENV)/.test browser
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
 
-test-all: $(VENV)/.test
-	$(BIN)/python -m pytest -q -m '' --hypothesis-profile=thorough
+test-all: $(VENV)/.test browser
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m '' --hypothesis-profile=thorough
+
+# The pages are looked at in Chromium. On Debian, and as root, its package is installed; elsewhere those tests are reported as not run where there is none.
+browser:
+	@if ! command -v chromium chromium-browser google-chrome >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && [ "$(BROWSER)" != no ]; then \
+	  echo "installing Chromium, in which the pages are tested (BROWSER=no leaves it out)"; \
+	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium) >/dev/null 2>&1 \
+	  || echo "Chromium could not be installed: tests that need it are reported as not run"; \
+	fi
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -61,5 +76,12 @@ format: $(VENV)/.dev
 notebooks: $(VENV)/.test
 	$(BIN)/python -m jupytext --execute --to ipynb notebooks/*.py
 
+site: $(VENV)/.test
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+package: $(VENV)/.dev
+	$(BIN)/tox run -q $(if $(PYENV_PYTHONS),--discover $(PYENV_PYTHONS))
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .tox docs/_build build dist .pytest_cache .ruff_cache .hypothesis
