@@ -56,7 +56,7 @@ test-all: $(VENV)/.test browser
 
 # The pages are looked at in Chromium. On Debian, and as root, its package is installed; elsewhere those tests are reported as not run where there is none.
 browser:
-	@if ! command -v chromium chromium-browser google-chrome >/dev/null && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && [ "$(BROWSER)" != no ]; then \
+	@if ! which chromium chromium-browser google-chrome 2>/dev/null | grep -q . && command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && [ "$(BROWSER)" != no ]; then \
 	  echo "installing Chromium, in which the pages are tested (BROWSER=no leaves it out)"; \
 	  (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium) >/dev/null 2>&1 \
 	  || echo "Chromium could not be installed: tests that need it are reported as not run"; \

@@ -99,12 +99,12 @@ def put_legend(ax: Axes, *, beside: bool = False, **options: Any) -> None:
         text.set_text(brief(text.get_text(), 48 if beside else 80))
 
 
-def thinned(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The points of a line, at most `MOST_POINTS` of them: of each stretch the lowest and the highest, so that no dip and no peak is lost."""
-    if len(x) <= MOST_POINTS:
+def thinned(x: np.ndarray, y: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
+    """The points of a line, at most so many of them: of each stretch the lowest and the highest, so that no dip and no peak is lost."""
+    if len(x) <= most:
         return x, y
     kept = {0, len(x) - 1}
-    for stretch in np.array_split(np.arange(len(x)), MOST_POINTS // 2 - 1):
+    for stretch in np.array_split(np.arange(len(x)), most // 2 - 1):
         values = y[stretch]
         finite = stretch[np.isfinite(values)]
         kept |= {int(finite[np.argmin(y[finite])]), int(finite[np.argmax(y[finite])])} if len(finite) else {int(stretch[0])}
