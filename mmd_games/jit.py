@@ -7,11 +7,13 @@ where ``NUMBA_CACHE_DIR`` says.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from numba import njit
+from numba.core import event
 
 FLAGS = {"reassoc", "contract", "nsz", "arcp"}
 """Sums may be taken in any order, and quotients by reciprocals; NaN stays NaN. A sum with infinities may be none in another order: see :func:`ordered`."""
@@ -26,6 +28,23 @@ def digest_of(package: Path) -> str:
 
 
 DIGEST = digest_of(Path(__file__).parent)
+
+
+class _Announcement(event.Listener):
+    """Says once, to whoever listens to the log of `mmd_games`, that something is being compiled: seconds in which nothing seems to happen."""
+
+    said = False
+
+    def on_start(self, event: event.Event) -> None:
+        if not self.said:
+            _Announcement.said = True
+            logging.getLogger("mmd_games").info("compiling for this machine, which is done once and takes some seconds …")
+
+    def on_end(self, event: event.Event) -> None:
+        pass
+
+
+event.register("numba:compile", _Announcement())  # what is read from the disk is no such event
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -11,7 +11,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import mmd_games as mg
+from mmd_games import jit
 from mmd_games.algorithms import LogLinear
+from mmd_games.cli.entry import Announcements
 from mmd_games.loop import random_start
 from mmd_games.testing import games_and_policies, matrix_games, preference_games
 
@@ -260,3 +262,17 @@ def test_huge_steps_and_deep_logarithms_are_as_with_arrays() -> None:
             found, expected = both(RPS, type(METHODS[name])(step_size=step_size), steps=20, start=START)
             assert np.isfinite(found.gaps).all() and np.isfinite(expected.gaps).all()
             assert math.isclose(found.gaps[1], expected.gaps[1], rel_tol=0, abs_tol=1e-12)
+
+
+def test_compiling_is_announced_once_and_shown_on_a_terminal_alone(caplog, capfd, monkeypatch):
+    monkeypatch.setattr(jit._Announcement, "said", False)
+    caplog.set_level("INFO", logger="mmd_games")
+    for _ in range(2):
+        jit.joined(lambda x: x + 1)(1.0)
+    assert [record.getMessage()[:26] for record in caplog.records] == ["compiling for this machine"]
+    shown = Announcements()
+    shown.emit(caplog.records[0])
+    assert capfd.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    shown.emit(caplog.records[0])
+    assert capfd.readouterr().err.startswith("compiling for this machine")

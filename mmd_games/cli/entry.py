@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -16,8 +17,22 @@ EXTRA = ("torch", "transformers", "peft", "accelerate", "datasets", "openai", "y
 """What the commands of language models need, and the others do not."""
 
 
+class Announcements(logging.StreamHandler):
+    """What long work says of itself on stderr, where somebody looks at it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write it, on a terminal alone, as progress is."""
+        self.stream = sys.stderr  # which may have been put somewhere else since
+        if self.stream.isatty():
+            super().emit(record)
+
+
 def main(tokens: Sequence[str] | None = None) -> int:
     """Entry point: run a command, turn errors that people can mend into one sentence and status 2."""
+    logger = logging.getLogger("mmd_games")
+    if not logger.handlers:
+        logger.addHandler(Announcements())
+        logger.setLevel(logging.INFO)
     sys.path.append("")  # a class of the user's own, module:Class, is looked for beside them; last, so that it hides no library
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
