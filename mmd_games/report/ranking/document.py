@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+from mmd_games.games.preference import PreferenceGame
 from mmd_games.report.contents import versions
 from mmd_games.report.document import plain
 from mmd_games.report.ranking.contents import headline
@@ -79,3 +81,11 @@ def _row(ranking: Ranking, place: int, index: int) -> dict[str, Any]:
         "copeland": it.copeland[index],
         "copeland_place": it.copeland_place[index],
     }
+
+
+def table_text(game: PreferenceGame) -> str:
+    """The table as JSON that :func:`mmd_games.read_game` reads, a row a line."""
+    kind, table = ("preference", game.preference) if game.value_offset else ("payoffs", game.payoff_matrix)
+    rows = ",\n  ".join(json.dumps(row) for row in table.tolist())
+    labels = game.labels[0] if game.labels else [str(action + 1) for action in range(game.actions)]
+    return f'{{"labels": {json.dumps(list(labels), ensure_ascii=False)},\n "{kind}": [\n  {rows}]}}\n'

@@ -12,11 +12,11 @@ from mmd_games import plots
 from mmd_games.games.preference import PreferenceGame
 from mmd_games.ranking import Standings, standings
 from mmd_games.report.ranking.contents import headline, table_rows
-from mmd_games.report.ranking.document import as_dict
+from mmd_games.report.ranking.document import as_dict, table_text
 from mmd_games.report.ranking.forms import MOST_ROWS, as_html, as_text, figure_of, remarks
 from mmd_games.report.saving import output_directory
 
-RANKING_FILES = ("rank.txt", "rank.json", "rank.html", "lottery.png")
+RANKING_FILES = ("rank.txt", "rank.json", "rank.html", "table.json", "lottery.png")
 """What a saved ranking consists of."""
 DRAWS = 200
 """Resampled tables, unless told otherwise."""
@@ -88,11 +88,12 @@ class Ranking:
         return plots.save(figure_of(self), path)
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
-        """Write rank.txt, rank.json, rank.html and lottery.png into a directory, each whole or not at all."""
+        """Write rank.txt, rank.json, rank.html, lottery.png, and table.json, the counted table as every other command reads it, into a directory, all whole or not at all."""
         with output_directory(directory) as folder:
             (folder / "rank.txt").write_text(f"{self}\n", encoding="utf-8")
             (folder / "rank.json").write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
             (folder / "rank.html").write_text(self.to_html(), encoding="utf-8")
+            (folder / "table.json").write_text(table_text(self.standings.game), encoding="utf-8")
             self.plot(folder / "lottery.png")
         return Path(directory)
 
