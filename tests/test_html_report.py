@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import re
 import xml.etree.ElementTree as ET
 from types import SimpleNamespace
@@ -13,9 +15,11 @@ import pytest
 
 import mmd_games as mg
 from mmd_games import plots
-from mmd_games.report.contents import number, predicted_slope
+from mmd_games.report import comparison_html
+from mmd_games.report.contents import facts, number, predicted_slope
 from mmd_games.verification import Question, Verdict
 from mmd_games.verification.predicted import RatePrediction, predict_rate
+from mmd_games.words import brief
 
 ASYMMETRIC = mg.games.rock_paper_scissors(wins=(0.9, 0.8, 0.9))
 
@@ -49,6 +53,12 @@ def pages(reports):
     return [(report, parsed(report.to_html())) for report in reports]
 
 
+@pytest.fixture(scope="module")
+def comparisons(reports):
+    """Several reports on one page: on one game, on several, and of one run alone."""
+    return [(chosen, parsed(comparison_html(chosen))) for chosen in ([reports[0], reports[3]], reports[:4], [reports[4]])]
+
+
 def parsed(page):
     """The page as a tree; the parser refuses anything that is no valid HTML."""
     return html5lib.HTMLParser(strict=True, namespaceHTMLElements=False).parse(page)
@@ -66,10 +76,10 @@ def text_of(tree):
     return " ".join("".join(tree.itertext()).split())
 
 
-def test_pages_are_valid_and_need_nothing_else(pages):
-    for _, tree in pages:
+def test_pages_are_valid_and_need_nothing_else(pages, comparisons):
+    for _, tree in pages + comparisons:
         tags = {element.tag for element in tree.iter() if isinstance(element.tag, str)}
-        assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form", "svg", "video", "audio", "source"}
+        assert not tags & {"link", "iframe", "object", "embed", "base", "form", "svg", "video", "audio", "source"}
         for element in tree.iter():
             for name, value in element.attrib.items():
                 assert not name.startswith("on"), name
@@ -78,8 +88,12 @@ def test_pages_are_valid_and_need_nothing_else(pages):
         style = "".join(element.text for element in tree.iter("style"))
         assert "url(" not in style
         assert "@import" not in style
+        (script,) = tree.iter("script")
+        assert script.attrib == {}
+        assert not re.search(r"\b(eval|Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|fetch|XMLHttpRequest|import)\b", script.text)
+        allowed = base64.b64encode(hashlib.sha256(script.text.encode("utf-8")).digest()).decode("ascii")
         policy = next(meta.get("content") for meta in tree.iter("meta") if meta.get("http-equiv") == "Content-Security-Policy")
-        assert policy == "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+        assert policy == f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'"
 
 
 def test_figures_are_pictures_that_load_nothing(pages):
@@ -97,10 +111,15 @@ def test_figures_are_pictures_that_load_nothing(pages):
                         assert value.startswith(("#", "data:image/png;base64,")), value
 
 
-def test_the_page_can_be_read_by_all(pages):
-    tree = pages[0][1]
+def test_pages_can_be_read_by_all(pages, comparisons):
+    assert pages[0][1].findtext("head/title").strip() == f"confirmed: {ASYMMETRIC.name}"
+    assert comparisons[0][1].findtext("head/title").strip() == f"comparison: {ASYMMETRIC.name}"
+    for _, tree in pages + comparisons:
+        can_be_read(tree)
+
+
+def can_be_read(tree):
     assert tree.get("lang") == "en"
-    assert tree.findtext("head/title").strip() == f"confirmed: {ASYMMETRIC.name}"
     assert all(len(image.get("alt")) > 30 for image in tree.iter("img"))
     assert all(header.get("scope") in ("col", "row", "rowgroup") for header in tree.iter("th"))
     assert all(table.find("caption") is not None for table in tree.iter("table"))
@@ -146,14 +165,50 @@ def test_the_page_says_what_the_report_says(pages):
             assert claim.detail in text
             if claim.verdict is not Verdict.NOT_APPLICABLE:
                 row = next(row for row in rows if row[0].startswith(claim.statement))
-                assert row[1] == ("" if claim.predicted is None else number(claim.predicted))
-                assert row[2] == ("" if claim.measured is None else number(claim.measured))
-                assert row[3] == ("" if claim.interval is None else " to ".join(map(number, claim.interval)))
-                assert row[4] == claim.verdict.value
+                assert row[1] == claim.verdict.value
+                assert row[2] == ("" if claim.predicted is None else number(claim.predicted))
+                assert row[3] == ("" if claim.measured is None else number(claim.measured))
+                assert row[4] == ("" if claim.interval is None else " to ".join(map(number, claim.interval)))
             for sentence in claim.assumed:
                 assert sentence in text
         assert report.trace.algorithm_spec in text
         assert report.reference.selection in text
+
+
+def test_a_comparison_says_what_its_reports_say(comparisons):
+    for chosen, tree in comparisons:
+        text = text_of(tree)
+        rows = [[text_of(cell) for cell in row] for row in next(tree.iter("table")).iter("tr")][1:]
+        assert len(rows) == len(chosen)
+        for report, row in zip(chosen, rows, strict=True):
+            assert row[1:4] == [report.verdict.value, f"{int(report.trace.products[-1]):,}", f"{report.trace.gap:.2e}"]
+            assert report.headline.sentence in text
+            assert all(f"{name}{fact}" in text.replace(" ", "") for name, fact in ((name, fact.replace(" ", "")) for name, fact in facts(report)))
+        names = [row[0] for row in rows]
+        assert len(set(names)) == len(names)
+        read = json.loads(next(tree.iter("figure")).get("data-curves"))["lines"]
+        assert {line["name"] for line in read} <= {brief(f"{what}{name}", 80) for name in names for what in ("", "average of ")}
+    first, several, alone = (text_of(tree.find("body/header")) for _, tree in comparisons)
+    assert first.startswith(f"{ASYMMETRIC.name}, 2 runs: 1 confirmed, 1 ")
+    assert several.startswith("3 games, 4 runs: 1 confirmed, ")
+    assert alone.endswith(", 1 run: 1 inconclusive")
+    shared = text_of(comparisons[0][1].find(".//section[@aria-labelledby='compared']"))
+    assert ASYMMETRIC.describe() in shared and "algorithm" not in shared  # what all runs share stands once, above them
+    assert text_of(comparisons[0][1]).count(ASYMMETRIC.describe()) == 1
+    assert 'mg.Trace.load("trace-2.npz")' in text_of(comparisons[0][1])
+    assert "mmd-games verify 'my table.csv' --steps 100000" in text_of(comparisons[0][1])
+
+
+def test_curves_stand_beside_their_figures(pages):
+    for report, tree in pages:
+        told = [json.loads(figure.get("data-curves")) for figure in tree.iter("figure") if figure.get("data-curves")]
+        lines = [line for of in told for line in of["lines"]]
+        assert len(told) == (1 if report.trace.game.blocks == (3,) else 2) or report.trace.steps < 2 or np.all(report.trace.gaps == 0)
+        for line in lines:
+            counts = {len(line["along"]), len(line["across"]), len(line["keys"].split("\n")), len(line["values"].split("\n"))}
+            assert len(counts) == 1
+            assert all(0 <= place <= 1 for place in line["along"] + line["across"])
+            assert re.fullmatch("#[0-9a-f]{6}", line["colour"])
 
 
 def test_where_there_are_several_equilibria_the_nearest_stands_beside_the_reference(pages):

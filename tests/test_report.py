@@ -222,7 +222,7 @@ def test_save_writes_what_the_report_says(report, tmp_path):
 def test_a_comparison_is_saved_whole(tmp_path, game, figures):
     reports = [mg.verify(mg.solve(game, mg.algorithms.from_spec(spec), steps=300)) for spec in ("mpo", "omwu")]
     save_comparison(reports, tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == figures | {"compare.json", "trace-1.npz", "trace-2.npz"}
+    assert {path.name for path in tmp_path.iterdir()} == figures | {"compare.html", "compare.json", "trace-1.npz", "trace-2.npz"}
     content = json.loads((tmp_path / "compare.json").read_text())
     assert content["schema"] == COMPARISON_SCHEMA == "mmd_games.compare/2"
     COMPARISON_VALIDATOR.validate(content)

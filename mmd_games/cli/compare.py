@@ -36,7 +36,7 @@ def compare(
     payoffs: Payoffs = False,
     symmetrise: Symmetrise = False,
     as_json: AsJson = False,
-    out: Annotated[Path, Parameter(help="Directory for gaps.png, compare.json and a trace of each.")] = Path("compare"),
+    out: Annotated[Path, Parameter(help="Directory for compare.html, compare.json, gaps.png and a trace of each.")] = Path("compare"),
 ) -> int:
     """Run several algorithms on one game, with one budget of products, and draw their gaps on one plot."""
     require_whole(products=products)
@@ -62,5 +62,5 @@ def compare(
         for note in dict.fromkeys(note for result in results for note in (*game.notes, *result.notes)):
             print(f"note: {note}", file=sys.stderr)
         print_table(game.describe(), report.comparison_rows(results))
-        print(f"Wrote {out / 'gaps.png'}, compare.json and the traces.", file=sys.stderr)
+        print(f"Wrote compare.html, compare.json, gaps.png and the traces to {out}.", file=sys.stderr)
     return 130 if results[-1].trace.stopped == "interrupted" else 0

@@ -67,7 +67,7 @@ def plot_gaps(
         ax.plot(x, gaps, color=colour, linestyle=dash, linewidth=1.8, marker=marker, markersize=5, markevery=every, label=name)
         if average:
             # The underscore keeps it out of the legend, whose title says what is thin.
-            ax.plot(*thinned(every_x, positive(trace.average_gaps)), color=colour, linestyle=dash, linewidth=0.7, alpha=0.8, label=f"_{name}, average")
+            ax.plot(*thinned(every_x, positive(trace.average_gaps)), color=colour, linestyle=dash, linewidth=0.7, alpha=0.8, label=f"_average of {name}")
     for trace, slope in zip(traces, predicted or (), strict=predicted is not None):
         if slope is not None:
             _draw_slope(ax, trace, slope, against)

@@ -2,6 +2,7 @@
 
 from mmd_games.report.comparison import COMPARISON_SCHEMA as COMPARISON_SCHEMA
 from mmd_games.report.comparison import comparison_dict as comparison_dict
+from mmd_games.report.comparison import comparison_html as comparison_html
 from mmd_games.report.comparison import comparison_rows as comparison_rows
 from mmd_games.report.comparison import save_comparison as save_comparison
 from mmd_games.report.document import SCHEMA as SCHEMA

@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: figures inline, no script, nothing loaded from elsewhere."""
+"""A report as one HTML page that needs nothing else: figures and the script inline, nothing loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -99,21 +99,24 @@ def _figures(report: Report) -> list[Figure]:
     figures = [
         figure(
             plots.plot_gaps([trace], predicted=[slope]),
+            "gaps",
             f"Duality gap of the last iterate (thick) and of the average iterate (thin){drawn}.",
             f"Line plot of the duality gap on a logarithmic scale: from {trace.gaps[0]:.3g} to {trace.gap:.3g} in {int(trace.products[-1]):,} products.",
         )
     ]
     if game.blocks == (3,):
         alt = "Triangle whose corners are the three actions; the path ends at a marker, and a star marks the equilibrium."
-        figures.append(figure(plots.plot_simplex(trace), "The last iterate's path in the simplex; the star is the Nash equilibrium.", alt))
+        figures.append(figure(plots.plot_simplex(trace), "simplex", "The last iterate's path in the simplex; the star is the Nash equilibrium.", alt))
     else:
         alt = "Line plot of the probabilities of the likeliest actions against iterations."
-        figures.append(figure(plots.plot_policies(trace), "Probabilities of the likeliest actions.", alt))
+        figures.append(figure(plots.plot_policies(trace), "policies", "Probabilities of the likeliest actions.", alt))
     if isinstance(game, TableGame) and max(game.blocks) <= LARGEST_PICTURE:
-        figures.append(figure(plots.plot_payoffs(game), f"The game's table ({game.units} of the row).", "Image of the payoff table, a cell an entry."))
+        figures.append(
+            figure(plots.plot_payoffs(game), "payoffs", f"The game's table ({game.units} of the row).", "Image of the payoff table, a cell an entry.")
+        )
     return figures
 
 
-def _angle(multiplier: complex) -> str:
+def _angle(multiplier: complex) -> float:
     """How far a mode turns a unit, in degrees."""
-    return f"{math.degrees(math.atan2(multiplier.imag, multiplier.real)):.4g}°"
+    return math.degrees(math.atan2(multiplier.imag, multiplier.real))

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 
 
 class Figure(NamedTuple):
-    """A picture as a data URI with its size in pixels, the words for those who do not see it, and its curves as JSON for the script."""
+    """A picture as a data URI with its size in pixels, the words for those who do not see it, and its curves as JSON for the script.
 
+    Its key is a word for it that no other figure of the page has.
+    """
+
+    key: str
     source: str
     width: int
     height: int
@@ -45,21 +49,21 @@ def rendered(template: str, **values: Any) -> str:
     return environment.get_template(template).render(script_hash=base64.b64encode(script).decode("ascii"), **values)
 
 
-def figure(ax: Axes, caption: str, alt: str) -> Figure:
+def figure(ax: Axes, key: str, caption: str, alt: str) -> Figure:
     """As an image of its own, so that nothing in one figure can meet what is in another."""
     from mmd_games.plots.curves import svg_and_curves  # which imports matplotlib
 
     svg, curves = svg_and_curves(ax)
     source = f"data:image/svg+xml;base64,{base64.b64encode(svg.encode('utf-8')).decode('ascii')}"
     width, height = (round(float(side) * 96 / 72) for side in re.findall(r' (?:width|height)="([0-9.]+)pt"', svg)[:2])
-    return Figure(source, width, height, caption, alt, _for_script(ax, curves))
+    return Figure(key, source, width, height, caption, alt, _for_script(ax, curves))
 
 
 def _for_script(ax: Axes, curves: list[Curve]) -> str:
     """The curves as the script reads them: `along` the axis that is walked, with a `key` at each point, and `across` it the values; empty where there are none."""
     if not curves:
         return ""
-    walked_down = bool(curves[0].names_on_y)
+    walked_down = curves[0].names_on_y
     lines = []
     for curve in curves:
         horizontal, vertical = (curve.left, curve.x), (curve.top, curve.y)

@@ -89,7 +89,7 @@ class Report:
         return as_dict(self)
 
     def to_html(self) -> str:
-        """One page that needs nothing else: no script, and nothing that is loaded from elsewhere."""
+        """One page that needs nothing else: nothing is loaded from elsewhere, and without scripts all of it can be read."""
         return as_html(self)
 
     def plot(self, path: str | os.PathLike[str]) -> Path:

@@ -58,7 +58,7 @@ def as_html(ranking: Ranking) -> str:
         standings=it,
         sentence=headline(it),
         facts=facts(it),
-        figure=figure(figure_of(ranking), caption, alt),
+        figure=figure(figure_of(ranking), "lottery", caption, alt),
         offset=it.game.value_offset,
         unit="win rate" if it.game.value_offset else "margin",
         shown=it.order[:MOST_ON_PAGE].tolist(),
