@@ -12,6 +12,7 @@ from matplotlib.text import Text
 
 import mmd_games as mg
 from mmd_games import plots
+from mmd_games.plots import style
 from mmd_games.plots.style import MOST_POINTS, thinned
 
 
@@ -264,7 +265,9 @@ def test_a_simplex_has_a_start_an_end_and_corners_by_name(runs):
     ax = plots.plot_simplex(runs[:2])
     assert [text.get_text() for text in ax.texts] == list(runs[0].game.labels[0])
     points = [line for line in ax.lines if len(np.atleast_1d(line.get_xdata())) == 1]
-    assert len(points) == 2 * 2 + 1
+    assert len(points) == 2 + 1
+    paths = [line for line in ax.lines if line.get_label() in ("mpo", "mmd")]
+    assert [list(line.get_markevery()) for line in paths] == [[len(line.get_xdata()) - 1] for line in paths]  # the mark of its end
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["mpo", "mmd", "Nash equilibrium"]
     with pytest.raises(mg.InputError, match=r"2 \+ 2"):
         plots.plot_simplex(mg.solve(mg.games.matching_pennies(), steps=2))
@@ -294,3 +297,22 @@ def test_figures_appear_whole_or_not_at_all(runs, tmp_path, monkeypatch):
 def test_a_suite_of_zeros_alone_is_drawn(tmp_path):
     cells = [{"algorithm": "a", "products_spent": [0], "gaps": [0.0]}]
     assert plots.save(plots.plot_suite(cells, "ties"), tmp_path / "suite.png").exists()
+
+
+def test_forty_nine_lines_are_told_apart_without_colour():
+    looks = [(str(style.look(index)["linestyle"]), style.look(index)["marker"]) for index in range(49)]
+    assert len(set(looks)) == 49
+    assert len({style.look(index)["color"] for index in range(7)}) == 7
+
+
+@pytest.mark.parametrize("draw", [mg.plots.plot_gaps, mg.plots.plot_simplex])
+def test_the_eighth_run_does_not_look_like_the_first(draw):
+    runs = [mg.solve(mg.games.rock_paper_scissors(), mg.MultiplicativeWeights(step_size=0.1 * number), steps=20) for number in range(1, 9)]
+    drawn = [
+        (line.get_color(), line.get_linestyle(), str(line._unscaled_dash_pattern), line.get_marker())
+        for line in draw(runs).lines
+        if "=" in str(line.get_label()) and not str(line.get_label()).startswith("_")
+    ]
+    assert len(drawn) == 8
+    assert drawn[0][:3] == drawn[7][:3]
+    assert len({(dash, marker) for _, _, dash, marker in drawn}) == 8

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmd_games.plots.style import COLOURS, DASHES, MARKERS, new_axes, put_legend, put_title, size_for
+from mmd_games.plots.style import COLOURS, look, new_axes, put_legend, put_title, size_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,9 +39,7 @@ def plot_profile(ratios: Mapping[str, Sequence[float]], title: str, *, champion:
             x,
             y,
             where="post",
-            color=COLOURS[index % len(COLOURS)],
-            linestyle=DASHES[(index + index // len(COLOURS)) % len(DASHES)],
-            marker=MARKERS[(index + index // len(COLOURS)) % len(MARKERS)],
+            **look(index),
             markevery=(0.02 * (index % len(COLOURS)), 0.15),
             markersize=5,
             linewidth=3.0 if name == champion else 1.5,

@@ -11,7 +11,7 @@ from mmd_games.algorithms.registry import settings_of, to_spec
 from mmd_games.equilibria import nash
 from mmd_games.errors import InputError
 from mmd_games.loop.trace import Trace
-from mmd_games.plots.style import COLOURS, DASHES, LONGEST_LABEL, MARKERS, MOST_POINTS, new_axes, positive, put_legend, put_title, thinned
+from mmd_games.plots.style import LONGEST_LABEL, MOST_POINTS, look, new_axes, positive, put_legend, put_title, thinned
 from mmd_games.words import brief
 
 if TYPE_CHECKING:
@@ -59,15 +59,22 @@ def plot_gaps(
     ax = new_axes(ax, (7.2, 4.4))
     names = list(labels) if labels is not None else names_of(traces)
     for index, (trace, name) in enumerate(zip(traces, names, strict=True)):
-        colour, dash, marker = COLOURS[index % len(COLOURS)], DASHES[index % len(DASHES)], MARKERS[index % len(MARKERS)]
+        style = look(index)
         every_x, every_gap = getattr(trace, against), positive(trace.gaps)
         x, gaps = thinned(every_x, every_gap)
         # Markers stand evenly along the axes; a run of zeros alone has no place for any.
         every = (0.05 * index / len(names), 0.12) if np.any(trace.gaps > 0) else None
-        ax.plot(x, gaps, color=colour, linestyle=dash, linewidth=1.8, marker=marker, markersize=5, markevery=every, label=name)
+        ax.plot(x, gaps, **style, linewidth=1.8, markersize=5, markevery=every, label=name)
         if average:
             # The underscore keeps it out of the legend, whose title says what is thin.
-            ax.plot(*thinned(every_x, positive(trace.average_gaps)), color=colour, linestyle=dash, linewidth=0.7, alpha=0.8, label=f"_average of {name}")
+            ax.plot(
+                *thinned(every_x, positive(trace.average_gaps)),
+                color=style["color"],
+                linestyle=style["linestyle"],
+                linewidth=0.7,
+                alpha=0.8,
+                label=f"_average of {name}",
+            )
     for trace, slope in zip(traces, predicted or (), strict=predicted is not None):
         if slope is not None:
             _draw_slope(ax, trace, slope, against)
@@ -112,10 +119,9 @@ def plot_simplex(traces: Trace | Sequence[Trace], *, labels: Sequence[str] | Non
     for index, (run, name) in enumerate(zip(runs, list(labels) if labels is not None else names_of(runs), strict=True)):
         kept = np.unique(np.linspace(0, len(run.log_policies) - 1, min(len(run.log_policies), MOST_POINTS)).astype(int))
         path = np.exp(run.log_policies[kept]) @ corners
-        colour = COLOURS[index % len(COLOURS)]
-        ax.plot(path[:, 0], path[:, 1], color=colour, linestyle=DASHES[index % len(DASHES)], linewidth=1.0, label=name)
-        ax.plot(*path[0], marker="o", markersize=6, markerfacecolor="white", color=colour)
-        ax.plot(*path[-1], marker=MARKERS[index % len(MARKERS)], markersize=7, color=colour)
+        style = look(index)
+        ax.plot(path[:, 0], path[:, 1], **style, linewidth=1.0, markersize=7, markevery=[len(path) - 1], label=name)
+        ax.plot(*path[0], marker="o", markersize=6, markerfacecolor="white", color=style["color"])
     target = nash(game).policy @ corners
     ax.plot(*target, marker="*", markersize=13, color="black", markerfacecolor="white", linestyle="none", label="Nash equilibrium")
     ax.set_aspect("equal")
@@ -143,8 +149,7 @@ def plot_policies(trace: Trace, *, ax: Axes | None = None) -> Axes:
     for index, action in enumerate(shown):
         x, y = thinned(trace.policy_iterations, policies[:, action])
         every = (0.05 * index / len(shown), 0.12)
-        look = {"color": COLOURS[index], "linestyle": DASHES[index], "marker": MARKERS[index]}
-        ax.plot(x, y, **look, markersize=4, markevery=every, linewidth=1.2, label=labels[action])
+        ax.plot(x, y, **look(index), markersize=4, markevery=every, linewidth=1.2, label=labels[action])
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("iterations")

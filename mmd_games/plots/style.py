@@ -81,6 +81,12 @@ def size_for(lines: int) -> tuple[float, float]:
     return (7.2, 4.4) if lines <= FEW else (10.2, max(4.8, 0.22 * lines + 0.6))
 
 
+def look(index: int) -> dict[str, Any]:
+    """Colour, dash and marker of the line with a number, as matplotlib takes them: of 49 lines no two share both dash and marker."""
+    kind = index % len(COLOURS)
+    return {"color": COLOURS[kind], "linestyle": DASHES[kind], "marker": MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]}
+
+
 def positive(gaps: np.ndarray) -> np.ndarray:
     """Gaps for a logarithmic axis: exact zeros (and rounding below zero) leave a hole."""
     return np.where(gaps > 0, gaps, np.nan)

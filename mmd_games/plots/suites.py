@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mmd_games.plots.style import COLOURS, DASHES, FEW, MARKERS, new_axes, positive, put_legend, put_title, size_for
+from mmd_games.plots.style import COLOURS, FEW, look, new_axes, positive, put_legend, put_title, size_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,14 +38,12 @@ def plot_suite(cells: Sequence[Mapping[str, Any]], title: str, *, champion: str 
         # A run that stopped early has reached its tolerance and stays there.
         curves = np.array([np.asarray(cell["gaps"])[np.searchsorted(cell["products_spent"], grid, side="right") - 1] for cell in mine])
         low, middle, high = np.quantile(curves, [0.25, 0.5, 0.75], axis=0)
-        colour, shift = COLOURS[index % len(COLOURS)], index + index // len(COLOURS)  # what shares a colour differs by dash and by marker
+        style = look(index)
         every = (0.02 * (index % len(COLOURS)), 0.12) if np.any(middle > 0) else None
         ax.plot(
             grid,
             positive(middle),
-            color=colour,
-            linestyle=DASHES[shift % len(DASHES)],
-            marker=MARKERS[shift % len(MARKERS)],
+            **style,
             markevery=every,
             linewidth=3.0 if name == champion else 1.5,
             zorder=3 if name == champion else 2,
@@ -53,7 +51,7 @@ def plot_suite(cells: Sequence[Mapping[str, Any]], title: str, *, champion: str 
         )
         if len(names) <= FEW:
             # A logarithmic axis has no place for a band down to zero.
-            ax.fill_between(grid, low, high, where=low > 0, color=colour, alpha=0.12, linewidth=0)
+            ax.fill_between(grid, low, high, where=low > 0, color=style["color"], alpha=0.12, linewidth=0)
     ax.set_xlabel("products (matrix-vector products for all players)")
     ax.set_ylabel("duality gap, NashConv, relative to L")
     ax.set_xlim(left=1)

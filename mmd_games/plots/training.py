@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmd_games.plots.style import COLOURS, DASHES, MARKERS, new_axes, positive, put_legend, put_title, thinned
+from mmd_games.plots.style import look, new_axes, positive, put_legend, put_title, thinned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,8 +33,7 @@ def plot_training(
     steps = np.asarray(rollouts, dtype=np.float64)
     for index, (name, values) in enumerate(gaps.items()):
         line = thinned(steps, positive(np.asarray(values, dtype=np.float64)))
-        style = {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index % len(DASHES)], "marker": MARKERS[index % len(MARKERS)]}
-        ax.plot(*line, markevery=(0.02 * index, 0.12), label=name, **style)
+        ax.plot(*line, markevery=(0.02 * index, 0.12), label=name, **look(index))
     if len(refreshes):
         ax.plot(refreshes, np.zeros(len(refreshes)), "|", color="#666666", markersize=8, transform=ax.get_xaxis_transform(), label="magnet refreshed")
     ax.set_xlabel("rollouts (updates of the policy)")

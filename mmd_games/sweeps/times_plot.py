@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mmd_games.plots import COLOURS, DASHES, MARKERS
+from mmd_games.plots.style import look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,13 +29,10 @@ def plot_times(curves: Mapping[str, Sequence[tuple[int, float]]], title: str, *,
 
         ax = Figure(figsize=(8.4, 4.8), layout="constrained").add_subplot()
     for index, (name, points) in enumerate(curves.items()):
-        kind = index % len(COLOURS)
         ax.plot(
             [n for n, _ in points],
             [seconds for _, seconds in points],
-            color=COLOURS[kind],
-            linestyle=DASHES[(index + index // len(COLOURS)) % len(DASHES)],
-            marker=MARKERS[(index + index // len(COLOURS)) % len(MARKERS)],
+            **look(index),
             markersize=5,
             linewidth=2.4 if name in ours else 1.1,
             zorder=3 if name in ours else 2,

@@ -180,9 +180,9 @@ def _count(number: int, what: str) -> str:
 def _plot(report: PreflightReport) -> Axes:
     ax = style.new_axes(None, (7.2, 4.4))
     for index, forecast in enumerate(report.forecasts):
-        line = {"color": plots.COLOURS[index % len(plots.COLOURS)], "linestyle": plots.DASHES[index % len(plots.DASHES)]}
+        look = style.look(index)
         rollouts, mean = forecast.table.first + np.arange(forecast.play.gaps.shape[1]), forecast.play.gaps.mean(0)
-        ax.plot(*style.thinned(rollouts, style.positive(mean)), label=forecast.table.name, **line)
+        ax.plot(*style.thinned(rollouts, style.positive(mean)), label=forecast.table.name, color=look["color"], linestyle=look["linestyle"])
     ax.axhline(report.settings.target_gap, color="0.5", linewidth=1, label="target")
     ax.set_yscale("log")
     ax.set_xlabel("rollouts")
