@@ -260,7 +260,8 @@ print(f"AdaptiveMPO, with nothing to tune: {int(quick.products[-1]):,} products 
 # ## The page
 #
 # `ranking.save(directory)`, or `--out` above, writes the ranking for others: a page with the plot, the table, the cycles and the words explained, which
-# needs nothing else; the text that was printed here; all numbers as JSON; and the plot alone.
+# needs nothing else; the text that was printed here; all numbers as JSON; the plot alone; and `table.json`, the counted table, which every other command
+# reads: `mmd-games verify ranking/table.json` does from a shell what was done above.
 
 # %%
 for file in sorted(ranking.save(Path(folder.name) / "ranking").iterdir()):
