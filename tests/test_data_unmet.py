@@ -23,7 +23,8 @@ ISLANDS = [*battles("ab", "bc", "ca"), *battles("xy", "yx", "xy", "yx")]
     ("records", "words"),
     [
         (CHAIN, ["2 of 6 pairs never met", "'a' and 'd'", "--unmet prior:strength=1"]),
-        (ISLANDS, ["6 of 10 pairs never met", "'a' and 'x'", "2 parts", "no battle at all", "(of 3, 2 names)", "--unmet connected"]),
+        (ISLANDS, ["6 of 10 pairs never met", "'a' and 'x'", "2 parts", "no battle at all", "(of 3, 2 names)", "--unmet connected keeps"]),
+        ([*CHAIN, *battles("xy")], ["10 of 15 pairs never met", "--unmet connected:strength=1 keeps the largest part"]),
     ],
 )
 def test_pairs_that_never_met_are_refused_and_counted(records, words):

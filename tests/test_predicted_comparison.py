@@ -204,7 +204,7 @@ def test_predicted_divergence() -> None:
     ("trace", "reason"),
     [
         (mg.Trace.from_policies(ASYMMETRIC, np.log([[0.4, 0.3, 0.3], [0.3, 0.4, 0.3]])), "made elsewhere"),
-        (mg.solve(ASYMMETRIC, MPO(), steps=20, feedback=mg.Sampled()), "sampled"),
+        (mg.solve(ASYMMETRIC, MPO(), steps=20, feedback=mg.Sampled()), "exact payoffs"),
         (mg.solve(ASYMMETRIC, MPO(), steps=20, start=[0.5, 0.5, 0.0]), "never plays"),
         (mg.solve(ASYMMETRIC, mg.NashMirrorDescent(), steps=20), "fall with the step"),
     ],

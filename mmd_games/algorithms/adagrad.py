@@ -28,7 +28,7 @@ class AdaGradState(NamedTuple):
 class AdaGradExtragradient(Method):
     r"""Extragradient (mirror-prox) whose step size falls with what the payoffs changed by from iterate to half step; two products a step.
 
-    .. math:: \gamma_t = D \Big/ \sqrt{G_0^2 + \textstyle\sum_{s < t} \lVert q(x_s) - q(h_s) \rVert_*^2}
+    .. math:: \gamma_t = D \Big/ \sqrt{G_0^2 + \sum_{s < t} \lVert q(x_s) - q(h_s) \rVert_*^2}
 
     with the half step :math:`h_s`. On smooth games like these the step sizes settle at a positive limit.
 

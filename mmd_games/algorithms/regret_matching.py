@@ -61,7 +61,9 @@ class _RegretMatching(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class RegretMatchingPlus(_RegretMatching):
-    r"""Regret matching+: :math:`R_t = [R_{t-1} + r_t]^+`, and :math:`x_{t+1} \propto R_t`; no settings, one product a step.
+    r"""Regret matching+: regrets are summed, cut off at zero, and played in proportion; no settings, one product a step.
+
+    :math:`R_t = [R_{t-1} + r_t]^+`, and :math:`x_{t+1} \propto R_t`.
 
     Its average converges; its last iterate does not, on a 3×3 game already (Cai et al., arXiv 2311.00676, abstract read).
 

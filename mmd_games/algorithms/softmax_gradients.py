@@ -52,7 +52,9 @@ def _spread(values: Array, blocks: Blocks) -> Array:
 
 @dataclass(frozen=True, kw_only=True)
 class HamiltonianDescent(Method):
-    r"""Hamiltonian gradient descent on the logits, :math:`\theta^+ = \theta - \eta \nabla \tfrac12 \lVert \xi \rVert^2`; two products a step.
+    r"""Hamiltonian gradient descent on the logits: the squared length of the gradient is what descends; two products a step.
+
+    :math:`\theta^+ = \theta - \eta \nabla \tfrac12 \lVert \xi \rVert^2`.
 
     Parameters
     ----------
@@ -82,7 +84,9 @@ class HamiltonianDescent(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class ConsensusOptimization(Method):
-    r"""Consensus optimisation on the logits, :math:`\theta^+ = \theta + \eta (\xi - \gamma \nabla \tfrac12 \lVert \xi \rVert^2)`; two products a step.
+    r"""Consensus optimisation on the logits: the gradient, and a descent of its squared length beside it; two products a step.
+
+    :math:`\theta^+ = \theta + \eta (\xi - \gamma \nabla \tfrac12 \lVert \xi \rVert^2)`.
 
     Parameters
     ----------

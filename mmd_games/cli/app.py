@@ -23,7 +23,7 @@ Whole = Parameter(converter=lambda _, tokens: convert(tokens[0].value, int, "it"
 
 
 Source = Annotated[
-    str, Parameter(help="A table (.npy .npz .csv .tsv .txt .json), or a game by name, such as blotto:soldiers=10,fields=3 or openspiel:kuhn_poker.")
+    str, Parameter(help="A table (.npy .npz .csv .tsv .txt .dat .json), or a game by name, such as blotto:soldiers=10,fields=3 or openspiel:kuhn_poker.")
 ]
 Payoffs = Annotated[bool, Parameter(help="Read the table as payoffs, not as win probabilities.", negative="")]
 Symmetrise = Annotated[bool, Parameter(help="Repair a table with P + Pᵀ ≠ 1 by averaging each pair, and say by how much.", negative="")]

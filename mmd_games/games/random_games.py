@@ -133,7 +133,7 @@ def disc(n: int = 10, seed: int = 0) -> PreferenceGame:
 def transitive_cyclic(n: int = 10, seed: int = 0, cyclic: float = 0.5, on: Literal["probability", "logit"] = "probability") -> PreferenceGame:
     r"""A mixture of a transitive part and a cyclic part, whose shares are known.
 
-    :math:`M = (1 - cyclic)·T + cyclic·C`, where T holds the differences of n normal ratings, and C is a random skew matrix without its
+    :math:`M = (1 - c)\,T + c\,C`, where T holds the differences of n normal ratings, and C is a random skew matrix without its
     own transitive part (all its rows sum to 0); both are scaled to a largest entry of 1. The split stands where `on` says: on the
     probabilities, P = (1 + M)/2, or on the log-odds, P = 1/(1 + exp(−2M)); the two agree to second order in M. The split of a game on
     one of them is not its split on the other.

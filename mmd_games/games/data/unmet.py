@@ -91,10 +91,12 @@ def _require_met(comparisons: Comparisons, remedy: str, effect: str) -> None:
     parts = parts_of(counts)
     pairs = len(names) * (len(names) - 1) // 2
     example = " and ".join(f"'{brief(names[int(index)], 40)}'" for index in apart[0])
-    split = ""
+    split = offer = ""
     if len(parts) > 1:
+        met = counts[np.ix_(parts[0], parts[0])] > 0
+        offered = "connected" if np.all(met | np.eye(len(met), dtype=bool)) else "connected:strength=1"
+        offer = f"; --unmet {offered} keeps the largest part"
         split = f", and the names fall into {len(parts):,} parts between which there was no {comparisons.unit} at all (of {_sizes(parts)} names)"
-    offer = "; --unmet connected keeps the largest part" if len(parts) > 1 else ""
     raise InputError(
         f"{comparisons.source}: {len(apart):,} of {pairs:,} pairs never met, such as {example}{split}; a table needs all of them. "
         f'--unmet {remedy} (or unmet="{remedy}") {effect}{offer}.'

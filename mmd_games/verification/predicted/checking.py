@@ -44,7 +44,7 @@ def prediction_for(trace: Trace, *, reference: NashEquilibrium | None = None) ->
     if isinstance(trace.algorithm, str):
         return replace(about, declined="the settings of a run made elsewhere are not known.")
     if trace.feedback != str(Exact()):
-        return replace(about, declined="payoffs that are sampled do not settle, and no rate is predicted.")
+        return replace(about, declined="rates are predicted of runs that are told the exact payoffs.")
     if not np.all(np.isfinite(trace.log_policy)):
         return replace(about, declined="the run never plays some of the actions.")
     if rule is not None and rule.magnet == "fixed":

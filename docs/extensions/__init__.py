@@ -1,0 +1,1 @@
+"""What this site asks of Sphinx beyond Sphinx's own extensions."""
