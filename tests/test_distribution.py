@@ -84,7 +84,8 @@ def brought_by(lines):
 def test_everything_imported_is_declared():
     extras = PROJECT["optional-dependencies"]
     always = set(sys.stdlib_module_names) | {"mmd_games"} | OPTIONAL | brought_by(PROJECT["dependencies"])
-    asked = {module for module, extra in EXTRAS.items() if module in brought_by(extras[extra]) or extra == "ray"}  # Ray, which the tests leave out, is not at hand
+    # Ray, which the tests leave out, is not at hand.
+    asked = {module for module, extra in EXTRAS.items() if module in brought_by(extras[extra]) or extra == "ray"}
     allowed = {False: always | asked, True: always | asked | brought_by(extras["llm"])}
     sources = [path for path in SOURCES if path.suffix == ".py"]
     missing = {(module, path.name) for path in sources for module in imported(path) if module not in allowed["llm" in path.relative_to(ROOT).parts]}
