@@ -10,7 +10,9 @@ export MKL_NUM_THREADS := 1
 export NUMBA_NUM_THREADS := 1
 
 # The processes that the tests share; more than four are not worth their start.
-WORKERS ?= $(shell nproc 2>/dev/null | awk '{ print ($$1 < 4 ? $$1 : 4) }')
+WORKERS ?= $(shell cores=$$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2); echo $$((cores < 4 ? cores : 4)))
+# A file's tests stay together, for what they share; files are taken as they are listed, not the one of most tests first, which leaves few long ones to the end.
+SHARED = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Where pyenv keeps Pythons that are not on the path.
 PYENV_PYTHONS = $(wildcard $(foreach minor,11 12 13,$(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/3.$(minor).*/bin/python))
 
@@ -49,10 +51,10 @@ verify: $(VENV)/.run
 	$(BIN)/mmd-games verify openspiel:kuhn_poker
 
 test: $(VENV)/.test browser
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -q $(SHARED)
 
 test-all: $(VENV)/.test browser
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m '' --hypothesis-profile=thorough
+	$(BIN)/python -m pytest -q $(SHARED) -m '' --hypothesis-profile=thorough
 
 # The pages are looked at in Chromium. On Debian, and as root, its package is installed; elsewhere those tests are reported as not run where there is none.
 browser:
@@ -84,4 +86,4 @@ package: $(VENV)/.dev
 	$(BIN)/tox run -q $(if $(PYENV_PYTHONS),--discover $(PYENV_PYTHONS))
 
 clean:
-	rm -rf $(VENV) .tox docs/_build build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .tox docs/_build docs/notebooks build dist .pytest_cache .ruff_cache .hypothesis

@@ -31,14 +31,16 @@ DIGEST = digest_of(Path(__file__).parent)
 
 
 class _Announcement(event.Listener):
-    """Says once, to whoever listens to the log of `mmd_games`, that something is being compiled: seconds in which nothing seems to happen."""
+    """Says once, to whoever listens to the log of `mmd_games`, that something of its own is being compiled: seconds in which nothing seems to happen."""
 
     said = False
 
     def on_start(self, event: event.Event) -> None:
-        if not self.said:
+        compiled = (event.data or {})["dispatcher"].py_func
+        ours = compiled.__module__.startswith("mmd_games.")  # the event is the whole process's
+        if ours and not self.said:
             _Announcement.said = True
-            logging.getLogger("mmd_games").info("compiling for this machine, which is done once and takes some seconds …")
+            logging.getLogger("mmd_games").info("compiling for this machine, which takes some seconds …")
 
     def on_end(self, event: event.Event) -> None:
         pass

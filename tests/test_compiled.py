@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import mmd_games as mg
 from mmd_games import jit
 from mmd_games.algorithms import LogLinear
-from mmd_games.cli.entry import Announcements
+from mmd_games.cli import entry
 from mmd_games.loop import random_start
 from mmd_games.testing import games_and_policies, matrix_games, preference_games
 
@@ -264,15 +265,24 @@ def test_huge_steps_and_deep_logarithms_are_as_with_arrays() -> None:
             assert math.isclose(found.gaps[1], expected.gaps[1], rel_tol=0, abs_tol=1e-12)
 
 
-def test_compiling_is_announced_once_and_shown_on_a_terminal_alone(caplog, capfd, monkeypatch):
+def test_compiling_is_announced_once_and_only_where_it_is_ours(caplog, monkeypatch):
     monkeypatch.setattr(jit._Announcement, "said", False)
     caplog.set_level("INFO", logger="mmd_games")
+    jit.joined(lambda x: x + 1)(1.0)
+    assert caplog.records == []  # somebody else's
     for _ in range(2):
-        jit.joined(lambda x: x + 1)(1.0)
+        ours = lambda x: x + 2  # noqa: E731
+        ours.__module__ = "mmd_games.updates"
+        jit.joined(ours)(1.0)
     assert [record.getMessage()[:26] for record in caplog.records] == ["compiling for this machine"]
-    shown = Announcements()
-    shown.emit(caplog.records[0])
-    assert capfd.readouterr().err == ""
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
-    shown.emit(caplog.records[0])
-    assert capfd.readouterr().err.startswith("compiling for this machine")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_command_line_shows_what_is_announced_on_a_terminal_alone(capfd, monkeypatch, terminal):
+    logger = logging.getLogger("mmd_games")
+    before = (logger.level, list(logger.handlers))
+    monkeypatch.setattr(entry, "app", lambda *given, **options: logger.info("compiling") or 0)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    assert entry.main(["games"]) == 0
+    assert capfd.readouterr().err == ("compiling\n" if terminal else "")
+    assert (logger.level, logger.handlers) == before

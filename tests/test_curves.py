@@ -9,7 +9,8 @@ import pytest
 
 import mmd_games as mg
 from mmd_games import plots
-from mmd_games.plots.curves import FEWEST_READ, MOST_READ, svg_and_curves
+from mmd_games.plots.curves import MOST_READ, svg_and_curves
+from mmd_games.plots.style import tell
 
 GAME = mg.games.rock_paper_scissors(wins=(0.9, 0.8, 0.9))
 
@@ -46,7 +47,12 @@ def test_a_figure_is_drawn_the_same_with_and_without_its_curves():
 def test_curves_say_what_the_traces_hold():
     traces = [mg.solve(GAME, mg.algorithms.from_spec(spec), steps=60) for spec in ("mpo", "extragradient")]
     curves = svg_and_curves(plots.plot_gaps(traces, predicted=[(0.9, (10, 50)), None]))[1]
-    assert [curve.name for curve in curves] == ["mpo", "average of mpo", "extragradient", "average of extragradient"]  # and no slope, which has two ends only
+    assert [curve.name for curve in curves] == [
+        "mpo",
+        "average of mpo",
+        "extragradient",
+        "average of extragradient",
+    ]  # and no slope, which has no numbers of its own on the way
     for pair, trace in zip((curves[:2], curves[2:]), traces, strict=True):
         for curve, gaps in zip(pair, (trace.gaps, trace.average_gaps), strict=True):
             assert curve.x == [f"{products:,.0f}" for products in trace.products]
@@ -68,12 +74,11 @@ def test_holes_and_what_lies_outside_are_left_out():
     ax.clear()
     ax.plot(range(8), [1, 2, np.nan, 3, 4, np.inf, 5, 6], label="line")
     ax.set_xlim(0, 6)
+    assert svg_and_curves(ax)[1] == []  # nobody told of it
+    tell(ax.lines[0], "line")
     (curve,) = svg_and_curves(ax)[1]
     assert curve.x == ["0", "1", "3", "4", "6"]
     assert curve.y == ["1", "2", "3", "4", "5"]
-    ax.plot(range(FEWEST_READ - 1), range(FEWEST_READ - 1), label="too short")
-    ax.plot(range(4), range(4))
-    assert [curve.name for curve in svg_and_curves(ax)[1]] == ["line"]
     ax.set_yscale("log")
     assert svg_and_curves(ax)[1][0].top != curve.top
 
@@ -83,7 +88,7 @@ def test_a_lottery_is_read_by_name_and_with_its_intervals():
     low, high = np.array([0.4, 0.1, 0.0]), np.array([0.7, 0.35, 0.2])
     svg, (points, bars) = svg_and_curves(plots.plot_lottery(names, [0.5, 0.25, 0.25], (low, high)))
     assert points.names_on_y and bars.names_on_y
-    assert points.y == bars.y == ["ann", "bob", names[2][:23] + "…"]
+    assert points.y == bars.y == names
     assert (points.name, points.x, bars.name, bars.x) == ("probability", ["0.5", "0.25", "0.25"], "interval", ["0.4 to 0.7", "0.1 to 0.35", "0 to 0.2"])
     assert points.top == sorted(points.top) == bars.top
     width = float(re.search(r'viewBox="0 0 ([\d.]+) ', svg)[1])
@@ -99,3 +104,37 @@ def test_names_are_made_visible_and_cut():
     curves = svg_and_curves(plots.plot_gaps([mg.solve(GAME, steps=5)], labels=["\u202e\x00\n" + "w" * 5000]))[1]
     assert curves[0].name == "\\u202e\\x00\\n" + "w" * 67 + "…"
     assert all(curve.name.isprintable() and len(curve.name) <= 80 for curve in curves)
+
+
+def test_a_gap_of_zero_lies_at_the_lower_edge_and_is_read_as_zero():
+    policies = np.log([[0.2, 0.3, 0.5], [0.3, 0.3, 0.4], [1 / 3, 1 / 3, 1 / 3], [1 / 3, 1 / 3, 1 / 3]])
+    trace = mg.Trace.from_policies(mg.games.rock_paper_scissors(wins=(1, 1, 1)), policies)
+    ax = plots.plot_gaps([trace])
+    curve = svg_and_curves(ax)[1][0]
+    assert trace.gaps[2:].tolist() == [0, 0]
+    assert curve.y[2:] == ["0", "0"]
+    assert curve.top[2] == curve.top[3] == pytest.approx(1 - ax.bbox.y0 / ax.figure.bbox.height, abs=0.1)
+    assert curve.top[2] > max(curve.top[:2])
+
+
+@pytest.mark.parametrize("name", ["_", "_nolegend_", "_child3", "$x_1$"])
+def test_a_run_is_read_out_by_the_name_it_has(name):
+    curves = svg_and_curves(plots.plot_gaps([mg.solve(GAME, steps=5)], labels=[name]))[1]
+    assert [curve.name for curve in curves] == [name, f"average of {name}"]
+
+
+def test_every_point_on_the_page_has_a_place_of_its_own():
+    trace = mg.solve(GAME, mg.MultiplicativeWeights(), steps=300_000)
+    for curve in svg_and_curves(plots.plot_gaps([trace]))[1]:
+        assert len(set(curve.left[:-1])) == len(curve.left) - 1
+        assert (curve.x[0], curve.x[-1]) == ("0", "300,000")
+
+
+def test_a_slope_stays_with_the_gaps_it_is_compared_with():
+    trace = mg.solve(GAME, mg.MultiplicativeWeights(), steps=100)
+    for factor in (1.5, 0.5, 1.0):
+        ax = plots.plot_gaps([trace], predicted=[(factor, (0, 100))])
+        (slope,) = [line for line in ax.lines if line.get_label() == "predicted"]
+        values = slope.get_ydata()
+        assert trace.gaps.min() / 2.72 <= min(values) <= max(values) <= trace.gaps.max() * 2.72
+        assert (values[1] / values[0]) ** (1 / np.diff(slope.get_xdata())[0]) == pytest.approx(factor)

@@ -433,3 +433,21 @@ def test_a_damaged_file_is_refused_or_read_but_never_breaks(tmp_path: Path, data
         assert "\n" not in refusal
     else:
         assert np.all(np.isfinite(game.payoff_matrix))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "hinted"),
+    [
+        ("arena.csv", "model_a,model_b,winner\na,b,model_a\n", True),
+        ("scores.tsv", "model\tscore\tannotator\na\t3\t1\n", True),
+        ("battles.jsonl", '{"model_a": "a", "model_b": "b", "winner": "tie"}\n', True),
+        ("f1.soc", "# FILE NAME: f1.soc\n", True),
+        ("wins.csv", "a,b\n0.5,x\n", False),
+        ("wins.doc", "", False),
+    ],
+)
+def test_records_are_no_table_and_the_sentence_says_who_counts_them(tmp_path, name, text, hinted):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(mg.InputError) as error:
+        mg.read_game(tmp_path / name)
+    assert (f"mmd-games rank {tmp_path / name} --out ranking" in str(error.value)) is hinted

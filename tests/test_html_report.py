@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from types import SimpleNamespace
 
 import html5lib
@@ -15,6 +16,7 @@ import pytest
 
 import mmd_games as mg
 from mmd_games import plots
+from mmd_games import report as report_package
 from mmd_games.report import comparison_html
 from mmd_games.report.contents import facts, number, predicted_slope
 from mmd_games.verification import Question, Verdict
@@ -336,3 +338,9 @@ def test_a_long_run_stays_a_small_page():
     policies = np.array([4, 3, 4]) / 11 + 0.1 * np.cos(steps)[:, None] * 0.999 ** steps[:, None] * np.array([1.0, -0.5, -0.5])
     page = mg.verify(mg.Trace.from_policies(ASYMMETRIC, np.log(policies)), tolerance=1e-6).to_html()
     assert len(page) < 1_000_000
+
+
+def test_the_script_of_a_page_is_the_file_to_the_letter(pages):
+    script = (Path(report_package.__file__).parent / "page.js").read_text(encoding="utf-8")
+    for _, tree in pages:
+        assert [element.text.strip() for element in tree.iter("script")] == [script.strip()]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Error, expect, sync_playwright
 
 from mmd_games.digits import number
 from mmd_games.report import save_comparison
@@ -21,10 +22,13 @@ from .test_curves import paths_of
 
 @pytest.fixture(scope="module")
 def browser():
-    if not BROWSER:
+    if not BROWSER or os.environ.get("BROWSER") == "no":
         pytest.skip("no Chromium here (Debian: apt-get install chromium): the pages were not looked at in a browser")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
+        try:
+            running = playwright.chromium.launch(executable_path=BROWSER, args=ARGUMENTS)
+        except Error as error:
+            pytest.fail(f"{BROWSER} does not start (BROWSER=no leaves these tests out): {str(error).splitlines()[0]}", pytrace=False)
         yield running
         running.close()
 
@@ -297,3 +301,28 @@ def test_the_policy_stops_what_would_slip_through(pages, browser, tmp_path):
 def test_a_comparison_is_saved_as_a_page(said, pages, tmp_path):
     save_comparison(said["compare"], tmp_path)
     assert (tmp_path / "compare.html").read_text(encoding="utf-8") == pages["compare"].read_text(encoding="utf-8")
+
+
+def test_one_column_at_a_time_is_the_sorted_one_and_the_keyboard_sees_where_it_is(opened, pages):
+    page = opened(pages["compare"])
+    heads = page.locator("table[data-sortable] th button")
+    for place in (2, 3):
+        heads.nth(place).focus()
+        assert (
+            heads.nth(place)
+            .evaluate(
+                "button => { button.blur(); const before = getComputedStyle(button).outlineStyle; button.focus({focusVisible: true}); return before + ' ' + getComputedStyle(button).outlineStyle }"
+            )
+            .split()[1]
+            != "none"
+        )
+        page.keyboard.press("Enter")
+    assert page.locator("[aria-sort]").count() == 1
+    assert page.locator("table[data-sortable] th").nth(3).get_attribute("aria-sort") == "ascending"
+
+
+def test_gaps_of_a_comparison_sort_by_their_own_numbers(opened, said, pages):
+    page = opened(pages["compare"])
+    cells = page.locator("table[data-sortable] tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.dataset.value ?? null))")
+    for cell, report in zip(cells, said["compare"], strict=True):
+        assert [float(value) for value in cell[2:5]] == [report.trace.products[-1], report.trace.gap, report.trace.average_gaps[-1]]

@@ -147,7 +147,7 @@ def test_a_season_of_formula_one(call, published_tables):
     [
         (["none.csv"], ["none.csv", "no such file"]),
         (["."], ["directory"]),
-        (["bad.csv"], ["bad.csv: 2 of 3 rows", "1 has an unknown winner (row 2: 'x')", "1 has one name on both sides (row 3: 'a')", "--skip winner,self"]),
+        (["bad.csv"], ["bad.csv: 2 of 3 rows", "1 has an unknown winner (row 2: 'x')", "The column 'winner' says model_a, model_b, tie, tie (bothbad).", "1 has one name on both sides (row 3: 'a')", "--skip winner,self"]),
         (["split.csv"], ["4 of 6 pairs never met", "2 parts", "--unmet prior:strength=1", "--unmet connected"]),
         (["columns.csv"], ["'x', 'y'", "model_a, model_b and winner"]),
         (["battles.csv", "--unmet", "prio"], ["'prio'", "'prior'"]),

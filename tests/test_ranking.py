@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import mmd_games as mg
@@ -49,7 +49,8 @@ def test_equal_scores_share_a_place():
     assert positions(np.array([1.0, 3.0, 3.0 + 1e-14, 2.0])).tolist() == [4, 1, 1, 3]
 
 
-@given(preference_games(max_actions=6), st.permutations(range(6)))
+@given(preference_games(max_actions=6), st.one_of(st.permutations(range(6)), st.lists(st.integers(0, 2), min_size=6, max_size=6)))
+@example(mg.games.rock_paper_scissors(), [1000] * 6)  # a circle whose names have equal points
 def test_the_smallest_cycles_are_found(game, order):
     """Against a search of all cycles: there are any exactly where one is found, and the first is as short as any."""
     table, size = game.payoff_matrix, game.actions
@@ -63,14 +64,14 @@ def test_the_smallest_cycles_are_found(game, order):
     ]
     assert found.triangles == lengths.count(3)
     assert bool(found.cycles) == bool(lengths)
-    assert found.pairs == sum(table[i, j] > 0 and ratings[i] < ratings[j] for i in range(size) for j in range(size))
+    assert found.pairs == sum(table[i, j] > 0 and ratings[i] <= ratings[j] for i in range(size) for j in range(size))
     if lengths:
         assert len(found.cycles[0].actions) == min(lengths)
     for cycle in found.cycles:
         steps = list(zip(cycle.actions, (*cycle.actions[1:], cycle.actions[0]), strict=True))
         assert cycle.margins == tuple(table[one, other] for one, other in steps)
         assert min(cycle.margins) > 0
-        assert any(ratings[one] < ratings[other] for one, other in steps)
+        assert any(ratings[one] <= ratings[other] for one, other in steps)
     assert len({cycle.actions for cycle in found.cycles}) == len(found.cycles) <= 10
 
 

@@ -46,8 +46,9 @@ class MagneticPreferenceOptimization(MagneticMethod):
     r"""Magnetic Preference Optimization: Magnetic Mirror Descent whose magnet jumps to the policy every K steps.
 
     Each stage of :math:`K` steps approaches the equilibrium regularised towards the magnet; moving the magnet there makes the outer loop a proximal
-    point method, whose last iterate converges linearly to a Nash equilibrium of the original game. Too small a :math:`K` diverges: roughly
-    :math:`K > \sqrt{3/(\eta\alpha)}` is needed.
+    point method, whose last iterate converges linearly to a Nash equilibrium of the original game. Too small a :math:`K` diverges: for small
+    :math:`\eta\alpha` and :math:`\eta\omega^2/\alpha`, where :math:`\omega` is the largest frequency at which the game rotates, roughly :math:`K > \sqrt{3/(\eta\alpha)}`
+    is needed. No :math:`K` is large enough where the step is so large that the inner method diverges by itself: with MMD, where :math:`\eta(\omega^2 - \alpha^2) > 2\alpha`.
 
     Parameters
     ----------

@@ -29,10 +29,10 @@ class Announcements(logging.StreamHandler):
 
 def main(tokens: Sequence[str] | None = None) -> int:
     """Entry point: run a command, turn errors that people can mend into one sentence and status 2."""
-    logger = logging.getLogger("mmd_games")
-    if not logger.handlers:
-        logger.addHandler(Announcements())
-        logger.setLevel(logging.INFO)
+    logger, announcements = logging.getLogger("mmd_games"), Announcements()
+    level = logger.level
+    logger.addHandler(announcements)
+    logger.setLevel(logging.INFO)
     sys.path.append("")  # a class of the user's own, module:Class, is looked for beside them; last, so that it hides no library
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -58,5 +58,7 @@ def main(tokens: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the flush at exit has somewhere to go
         return 141
     finally:
+        logger.removeHandler(announcements)
+        logger.setLevel(level)
         del sys.path[len(sys.path) - 1 - sys.path[::-1].index("")]
     return 2

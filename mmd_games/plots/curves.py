@@ -5,30 +5,25 @@ A page puts them beside the picture, so that a reader who points at a curve, or 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.artist import Artist  # so this module is imported where something is drawn, not at start-up
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
-from matplotlib.ticker import FixedLocator
 
 from mmd_games.digits import number
-from mmd_games.plots.style import thinned, to_svg
-from mmd_games.words import brief
+from mmd_games.plots.style import Readout, thinned, to_svg
+from mmd_games.words import brief, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.backend_bases import RendererBase
     from matplotlib.lines import Line2D
 
 MOST_READ = 500
 """Points of a curve that a page holds; more of them would lie closer than anyone can point."""
-FEWEST_READ = 3
-"""A line of fewer points is a mark, or one drawn between two ends: it has no numbers of its own on the way."""
 LONGEST_NAME = 80
 LARGEST_WHOLE = 1e15
 """Larger numbers are written with an exponent."""
@@ -62,8 +57,8 @@ class Curve(NamedTuple):
 def svg_and_curves(ax: Axes) -> tuple[str, list[Curve]]:
     """The figure of an axes as :func:`mmd_games.plots.to_svg` writes it, and the curves in it.
 
-    A curve is a line with a label of its own and at least three points, or horizontal bars, whose points are their right ends. A label that begins
-    with "_" keeps a line out of the legend, not out of the curves, where it is named without that sign. Points outside the axes and holes are left out.
+    A curve is a line that :func:`mmd_games.plots.style.tell` told of, or horizontal bars, whose points are their right ends. Points outside the axes and holes are left out, and so is what lies in
+    the same place as the point before it.
 
     Parameters
     ----------
@@ -103,44 +98,53 @@ def _curves(ax: Axes) -> Iterator[Curve]:
     if not ax.axison:
         return
     for line in ax.lines:
-        points = _points(ax, line)
-        if _is_named(line) and len(points) >= FEWEST_READ:
-            yield _curve(ax, line, line.get_color(), points, _words(ax.xaxis, points[:, 0]))
+        told = _told(line)
+        if told is not None:
+            x, y = _data(ax, line, told)
+            if len(x):
+                yield _curve(ax, told, line.get_color(), x, y, _words(x))
     for bars in ax.collections:
-        if isinstance(bars, LineCollection) and _is_named(bars) and len(bars.get_segments()) >= FEWEST_READ:
-            starts, points = np.moveaxis(np.array(bars.get_segments()), 1, 0)
-            ends = zip(_words(ax.xaxis, starts[:, 0]), _words(ax.xaxis, points[:, 0]), strict=True)
-            yield _curve(ax, bars, np.array(bars.get_color())[0], points, [f"{start} to {end}" for start, end in ends])
+        told = _told(bars)
+        if isinstance(bars, LineCollection) and told is not None:
+            starts, ends = np.moveaxis(np.array(bars.get_segments()), 1, 0)
+            words = [f"{start} to {end}" for start, end in zip(_words(starts[:, 0]), _words(ends[:, 0]), strict=True)]
+            yield _curve(ax, told, np.array(bars.get_color())[0], ends[:, 0], ends[:, 1], words)
 
 
-def _is_named(artist: Artist) -> bool:
-    """Whether it has a label that is not the one matplotlib gives."""
-    return re.fullmatch(r"_child\d+", str(artist.get_label())) is None
+def _told(artist: Artist) -> Readout | None:
+    return artist.__dict__.get("readout")
 
 
-def _curve(ax: Axes, artist: Artist, colour: Any, points: np.ndarray, x: list[str]) -> Curve:
-    left, top = (ax.transData.transform(points) / ax.figure.bbox.size).T * [[1], [-1]] + [[0], [1]]
-    name = brief(str(artist.get_label()).removeprefix("_"), LONGEST_NAME)
-    return Curve(name, to_hex(colour), left.round(5).tolist(), top.round(5).tolist(), x, _words(ax.yaxis, points[:, 1]), _has_names(ax.yaxis))
+def _curve(ax: Axes, told: Readout, colour: Any, x: np.ndarray, y: np.ndarray, words: list[str]) -> Curve:
+    """A curve, of whose points that lie in one place the first is kept, and the last of all."""
+    left, top = (_places(ax, x, y) / ax.figure.bbox.size).T * [[1], [-1]] + [[0], [1]]
+    left, top = left.round(5), top.round(5)
+    names = isinstance(told.y, Sequence)
+    apart = np.ones(len(x), dtype=bool) if names else np.append(True, np.diff(left) != 0) | (np.arange(len(x)) == len(x) - 1)
+    y_words = [visible(name) for name in told.y] if names else _words(y)
+    x_words, y_words = ([word for word, kept in zip(each, apart, strict=True) if kept] for each in (words, y_words))
+    return Curve(brief(told.name, LONGEST_NAME), to_hex(colour), left[apart].tolist(), top[apart].tolist(), x_words, y_words, names)
 
 
-def _points(ax: Axes, line: Line2D) -> np.ndarray:
+def _data(ax: Axes, line: Line2D, told: Readout) -> tuple[np.ndarray, np.ndarray]:
     """The points that are seen, at most `MOST_READ` of them."""
-    x, y = (np.asarray(values, dtype=np.float64) for values in line.get_data())
+    given = (told.x, told.y) if told.x is not None else line.get_data()
+    x, y = (np.asarray(values, dtype=np.float64) for values in given)
     x0, y0, x1, y1 = ax.bbox.extents
-    place = line.get_transform().transform(np.column_stack([x, y]))
+    place = _places(ax, x, y)
     # A hair more than the axes, whose own edge is seen.
     seen = (place >= [x0 - 1, y0 - 1]).all(axis=1) & (place <= [x1 + 1, y1 + 1]).all(axis=1)
-    return np.column_stack(thinned(x[seen], y[seen], MOST_READ))
+    return thinned(x[seen], y[seen], MOST_READ)
 
 
-def _words(axis: Axis, values: np.ndarray) -> list[str]:
-    """Coordinates in words: names where the axis has names, else numbers, whole ones with all their digits."""
-    if _has_names(axis):
-        ticks, names = axis.get_ticklocs(), [text.get_text() for text in axis.get_ticklabels()]
-        return [names[int(np.argmin(np.abs(ticks - value)))] for value in values]
-    return [f"{value:,.0f}" if value == round(value) and abs(value) < LARGEST_WHOLE else number(value) for value in values.tolist()]
+def _places(ax: Axes, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Where points lie, in pixels; what a logarithmic axis has no place for, such as a gap of zero, at its lower end."""
+    place = ax.transData.transform(np.column_stack([x, y]))
+    if ax.get_yscale() == "log":
+        place[y <= 0, 1] = ax.bbox.y0
+    return place
 
 
-def _has_names(axis: Axis) -> bool:
-    return isinstance(axis.get_major_locator(), FixedLocator)
+def _words(values: np.ndarray) -> list[str]:
+    """Coordinates in words, whole numbers with all their digits."""
+    return [f"{value + 0.0:,.0f}" if value == round(value) and abs(value) < LARGEST_WHOLE else number(value) for value in values.tolist()]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mmd_games.plots.style import COLOURS, LONGEST_LABEL, new_axes, put_title
+from mmd_games.plots.style import COLOURS, LONGEST_LABEL, new_axes, put_title, tell
 from mmd_games.words import brief
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ def plot_lottery(
     heights = np.arange(count)[::-1]
     if intervals is not None:
         low, high = (np.asarray(end)[:count] for end in intervals)
-        ax.hlines(heights, low, high, color=COLOURS[0], linewidth=5, alpha=0.35, label="interval")
-    ax.plot(np.asarray(probabilities)[:count], heights, "o", color=COLOURS[0], label="probability")
+        tell(ax.hlines(heights, low, high, color=COLOURS[0], linewidth=5, alpha=0.35, label="interval"), "interval", y=list(names[:count]))
+    (points,) = ax.plot(np.asarray(probabilities)[:count], heights, "o", color=COLOURS[0], label="probability")
+    tell(points, "probability", y=list(names[:count]))
     ax.set_yticks(heights)
     for text in ax.set_yticklabels([brief(name, LONGEST_LABEL) for name in names[:count]]):
         text.set_parse_math(False)

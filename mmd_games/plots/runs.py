@@ -11,7 +11,7 @@ from mmd_games.algorithms.registry import settings_of, to_spec
 from mmd_games.equilibria import nash
 from mmd_games.errors import InputError
 from mmd_games.loop.trace import Trace
-from mmd_games.plots.style import LONGEST_LABEL, MOST_POINTS, look, new_axes, positive, put_legend, put_title, thinned
+from mmd_games.plots.style import LONGEST_LABEL, MOST_POINTS, in_legend, look, new_axes, positive, put_legend, put_title, tell, thinned
 from mmd_games.words import brief
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ MOST_ACTIONS = 7
 
 PREDICTED = "predicted"
 """The one entry of the legend that stands for every predicted slope."""
+
+MARGIN = 1.0
+"""How far, in nats, a predicted slope is drawn beyond the gaps it is compared with."""
 
 Slope = tuple[float, tuple[int, int]]
 """A factor an iteration, and the iterations between which it is drawn."""
@@ -64,17 +67,12 @@ def plot_gaps(
         x, gaps = thinned(every_x, every_gap)
         # Markers stand evenly along the axes; a run of zeros alone has no place for any.
         every = (0.05 * index / len(names), 0.12) if np.any(trace.gaps > 0) else None
-        ax.plot(x, gaps, **style, linewidth=1.8, markersize=5, markevery=every, label=name)
-        if average:
-            # The underscore keeps it out of the legend, whose title says what is thin.
-            ax.plot(
-                *thinned(every_x, positive(trace.average_gaps)),
-                color=style["color"],
-                linestyle=style["linestyle"],
-                linewidth=0.7,
-                alpha=0.8,
-                label=f"_average of {name}",
-            )
+        (line,) = ax.plot(x, gaps, **style, linewidth=1.8, markersize=5, markevery=every, label=in_legend(name))
+        tell(line, name, every_x, trace.gaps)
+        if average:  # not in the legend, whose title says what is thin
+            thin = {"color": style["color"], "linestyle": style["linestyle"], "linewidth": 0.7, "alpha": 0.8}
+            (line,) = ax.plot(*thinned(every_x, positive(trace.average_gaps)), **thin)
+            tell(line, f"average of {name}", every_x, trace.average_gaps)
     for trace, slope in zip(traces, predicted or (), strict=predicted is not None):
         if slope is not None:
             _draw_slope(ax, trace, slope, against)
@@ -120,7 +118,7 @@ def plot_simplex(traces: Trace | Sequence[Trace], *, labels: Sequence[str] | Non
         kept = np.unique(np.linspace(0, len(run.log_policies) - 1, min(len(run.log_policies), MOST_POINTS)).astype(int))
         path = np.exp(run.log_policies[kept]) @ corners
         style = look(index)
-        ax.plot(path[:, 0], path[:, 1], **style, linewidth=1.0, markersize=7, markevery=[len(path) - 1], label=name)
+        ax.plot(path[:, 0], path[:, 1], **style, linewidth=1.0, markersize=7, markevery=[len(path) - 1], label=in_legend(name))
         ax.plot(*path[0], marker="o", markersize=6, markerfacecolor="white", color=style["color"])
     target = nash(game).policy @ corners
     ax.plot(*target, marker="*", markersize=13, color="black", markerfacecolor="white", linestyle="none", label="Nash equilibrium")
@@ -149,7 +147,8 @@ def plot_policies(trace: Trace, *, ax: Axes | None = None) -> Axes:
     for index, action in enumerate(shown):
         x, y = thinned(trace.policy_iterations, policies[:, action])
         every = (0.05 * index / len(shown), 0.12)
-        ax.plot(x, y, **look(index), markersize=4, markevery=every, linewidth=1.2, label=labels[action])
+        (line,) = ax.plot(x, y, **look(index), markersize=4, markevery=every, linewidth=1.2, label=in_legend(labels[action]))
+        tell(line, labels[action], trace.policy_iterations, policies[:, action])
     ax.set_xlim(left=0)
     ax.set_ylim(bottom=0)
     ax.set_xlabel("iterations")
@@ -169,7 +168,10 @@ def _draw_slope(ax: Axes, trace: Trace, slope: Slope, against: str) -> None:
         return
     times = trace.iterations[inside]
     height = np.mean(np.log(trace.gaps[inside]) - times * np.log(factor))
-    ends = np.array([times[0], times[-1]])
+    # Not further than the gaps reach: what diverges, or is predicted in vain, would leave the picture, and float64.
+    lowest, highest = np.log(np.min(trace.gaps[inside])), np.log(np.max(trace.gaps[inside]))
+    reach = np.sort((np.array([lowest - MARGIN, highest + MARGIN]) - height) / np.log(factor)) if factor != 1 else np.array([-np.inf, np.inf])
+    ends = np.clip([times[0], times[-1]], *reach)
     x = np.interp(ends, trace.iterations, getattr(trace, against))
     once = None if any(line.get_label() == PREDICTED for line in ax.lines) else PREDICTED
     ax.plot(x, np.exp(height + ends * np.log(factor)), color="#666666", linestyle=(0, (5, 3)), linewidth=1.6, zorder=3, label=once)

@@ -7,7 +7,7 @@ import os
 import textwrap
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from mmd_games.errors import InputError
 from mmd_games.words import brief
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -85,6 +86,24 @@ def look(index: int) -> dict[str, Any]:
     """Colour, dash and marker of the line with a number, as matplotlib takes them: of 49 lines no two share both dash and marker."""
     kind = index % len(COLOURS)
     return {"color": COLOURS[kind], "linestyle": DASHES[kind], "marker": MARKERS[(index + index // len(COLOURS)) % len(MARKERS)]}
+
+
+def in_legend(name: str) -> str:
+    """A name as a label: matplotlib leaves out of a legend what begins with an underscore."""
+    return f" {name}" if name.startswith("_") else name
+
+
+class Readout(NamedTuple):
+    """What is read out of a line by whoever points at it: its name in full, and the numbers or words behind its points, where the line itself shows fewer or has no place for some."""
+
+    name: str
+    x: Any = None
+    y: Any = None
+
+
+def tell(artist: Artist, name: str, x: Any = None, y: Any = None) -> None:
+    """Let a line, or bars, be read out on a page (see :mod:`mmd_games.plots.curves`); lines that nobody tells of are not."""
+    artist.__dict__["readout"] = Readout(name, x, y)
 
 
 def positive(gaps: np.ndarray) -> np.ndarray:

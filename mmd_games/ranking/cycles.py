@@ -10,6 +10,8 @@ MOST_LISTED = 10
 """Cycles that are listed."""
 MOST_LOOKED_AT = 200
 """Contradictions, the clearest first, for each of which the smallest cycle is looked for."""
+EQUAL = 1e-6
+"""Ratings that differ by no more than this share of the largest are the same: a fit has no more digits."""
 
 
 class Cycle(NamedTuple):
@@ -25,7 +27,7 @@ class Contradictions(NamedTuple):
     Attributes
     ----------
     pairs : int
-        Pairs of which the lower one beats the higher one.
+        Pairs of which the lower one beats the higher one, or one of the same rating the other.
     on_cycles : int
         How many of them lie on a cycle of majorities.
     triangles : int
@@ -41,7 +43,7 @@ class Contradictions(NamedTuple):
 
 
 def contradictions(skew: np.ndarray, ratings: np.ndarray) -> Contradictions:
-    """Pairs in which the one with the lower rating wins more often, and the smallest cycles that make them so.
+    """Pairs in which the one with the lower or the same rating wins more often, and the smallest cycles that make them so.
 
     Every cycle of majorities has such a pair, whatever the ratings are.
 
@@ -55,7 +57,8 @@ def contradictions(skew: np.ndarray, ratings: np.ndarray) -> Contradictions:
     from scipy.sparse.csgraph import connected_components
 
     beats = skew > 0
-    pairs = np.argwhere(beats & (ratings[:, None] < ratings[None, :]))
+    same = EQUAL * max(1.0, float(np.max(np.abs(ratings), initial=0.0)))
+    pairs = np.argwhere(beats & (ratings[:, None] <= ratings[None, :] + same))
     _, part = connected_components(csr_array(beats), directed=True, connection="strong")
     cyclic = pairs[part[pairs[:, 0]] == part[pairs[:, 1]]]
     clearest = cyclic[np.argsort(-skew[cyclic[:, 0], cyclic[:, 1]], kind="stable")][:MOST_LOOKED_AT]

@@ -8,13 +8,12 @@ from typing import NamedTuple
 
 from mmd_games import plots
 from mmd_games.plots.runs import names_of
-from mmd_games.report.contents import WORDS, broken_command, facts, predicted_slope, versions
+from mmd_games.report.contents import CODE_WIDTH, WORDS, facts, predicted_slope, reproduction, versions
 from mmd_games.report.page import Figure, figure, rendered
 from mmd_games.report.record import Report
 from mmd_games.verification import Verdict
 from mmd_games.words import brief
 
-CODE_WIDTH = 100
 LONGEST_HEADLINE = 200
 """Characters of a game's name in the headline; below it stands in full."""
 
@@ -44,7 +43,7 @@ def as_html(reports: Sequence[Report], rows: Sequence[dict[str, str]], rates: Se
     said = [facts(report) for report in reports]
     shared = [fact for fact in said[0] if all(fact in others for others in said)]
     runs = [
-        Run(name, report, _numbers(report, row, rate), [fact for fact in own if fact not in shared], _again(report, index))
+        Run(name, report, _numbers(report, row, rate), [fact for fact in own if fact not in shared], reproduction(report, CODE_WIDTH, f"trace-{index}.npz"))
         for index, (name, report, row, rate, own) in enumerate(zip(names_of(traces), reports, rows, rates, said, strict=True), start=1)
     ]
     games = {trace.game.name: None for trace in traces}
@@ -89,11 +88,3 @@ def _gaps(reports: Sequence[Report]) -> Figure:
 def _simplex(reports: Sequence[Report]) -> Figure:
     alt = "Triangle whose corners are the three actions; each path ends at a marker, and a star marks the equilibrium."
     return figure(plots.plot_simplex([report.trace for report in reports]), "simplex", "The last iterates' paths; the star is the Nash equilibrium.", alt)
-
-
-def _again(report: Report, index: int) -> list[str]:
-    """The command where there is one, else Python on the trace that is saved beside the page."""
-    if report.reproduce:
-        return broken_command(report.reproduce, CODE_WIDTH)
-    tolerance = float(report.judgement.tolerance)
-    return ["import mmd_games as mg", f'print(mg.verify(mg.Trace.load("trace-{index}.npz"), tolerance={tolerance!r}))']

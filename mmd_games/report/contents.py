@@ -35,6 +35,8 @@ WORDS = (
     ("stage", "the steps from one refresh to the next, all with one magnet."),
 )
 """What a report speaks of, explained once."""
+CODE_WIDTH = 100
+"""Characters of a line of code on a page."""
 LEAST_SHOWN = 5e-5
 """Smaller probabilities are 0.0000 to the four places that are printed."""
 
@@ -147,9 +149,9 @@ def versions() -> dict[str, str]:
     return {"mmd_games": __version__, "numpy": np.__version__, "python": platform.python_version()}
 
 
-def reproduction(report: Report, width: int) -> list[str]:
-    """The lines that make the report again: the command, broken where the shell allows it, or Python."""
-    return broken_command(report.reproduce, width) if report.reproduce else _in_python(report)
+def reproduction(report: Report, width: int, trace: str = "trace.npz") -> list[str]:
+    """The lines that make the report again: the command, broken where the shell allows it, or Python on the trace that is saved beside it."""
+    return broken_command(report.reproduce, width) if report.reproduce else _in_python(report, trace)
 
 
 def broken_command(command: str, width: int) -> list[str]:
@@ -171,10 +173,10 @@ def broken_command(command: str, width: int) -> list[str]:
     return lines
 
 
-def _in_python(report: Report) -> list[str]:
+def _in_python(report: Report, saved: str) -> list[str]:
     """Judge the saved trace, and run it again where algorithm and feedback are at hand: settings and start are in the trace."""
     trace = report.trace
-    lines = ["import mmd_games as mg", 'trace = mg.Trace.load("trace.npz")  # as report.save(directory) writes it']
+    lines = ["import mmd_games as mg", f'trace = mg.Trace.load("{saved}")  # as it is saved beside the report']
     lines += [f"print(mg.verify(trace, tolerance={float(report.judgement.tolerance)!r}))"]
     ours = feedback_spec(trace.feedback) is not None
     if isinstance(trace.algorithm, str) or trace.policy_iterations[0] != 0 or not ours:

@@ -11,6 +11,7 @@ from mmd_games import plots
 from mmd_games.arrays import block_slices
 from mmd_games.games.table_game import TableGame
 from mmd_games.report.contents import (
+    CODE_WIDTH,
     LEAST_SHOWN,
     WORDS,
     action_names,
@@ -33,7 +34,6 @@ MOST_ROWS = 20
 """Rows of a table of actions or modes; the JSON has them all."""
 LARGEST_PICTURE = 200
 """A payoff table of more actions is not drawn."""
-CODE_WIDTH = 100
 
 
 class PolicyTable(NamedTuple):

@@ -71,4 +71,4 @@ def _for_script(ax: Axes, curves: list[Curve]) -> str:
         # Lists of words are joined: in an attribute each quotation mark takes five characters.
         lines.append({"name": curve.name, "colour": curve.colour, "along": along, "across": across, "keys": "\n".join(keys), "values": "\n".join(values)})
     label = ax.get_ylabel() if walked_down else ax.get_xlabel()
-    return json.dumps({"down": walked_down, "key": visible(label).partition(" (")[0], "lines": lines}, separators=(",", ":"))
+    return json.dumps({"down": walked_down, "key": label.partition(" (")[0], "lines": lines}, separators=(",", ":"))

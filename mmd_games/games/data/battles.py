@@ -54,8 +54,9 @@ def read_battles(
     The form of records is that of Chatbot Arena: Chiang et al., arXiv 2403.04132.
     """
     records = records_of(data, "battles")
-    problems = Problems(records.source, records.noun, skipped_kinds(skip))
     forms = (winner,) if winner in records.columns else ONE_HOT
+    right = f"The column '{winner}' says {', '.join(WINNERS)}." if forms == (winner,) else f"Of {', '.join(ONE_HOT)} exactly one is 1."
+    problems = Problems(records.source, records.noun, skipped_kinds(skip), meant={"winner": right})
     if winner not in records.columns and not set(ONE_HOT) <= set(records.columns):
         records.require([model_a, model_b, winner], "a record of a battle")
     wanted = [model_a, model_b, *forms, *([] if id is None else [id])]

@@ -39,12 +39,15 @@ class Problems:
         The kinds that are left out, and counted, instead of refused; see :func:`skipped_kinds`.
     can_skip : bool
         Whether the reader has that choice, so that the sentence may offer it.
+    meant : dict of str to str
+        For a kind, the sentence that says what would be right.
     """
 
     source: str
     noun: str
     skip: frozenset[str] = frozenset()
     can_skip: bool = True
+    meant: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     places: dict[str, list[int]] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
@@ -73,7 +76,8 @@ class Problems:
             names = ",".join(refused)
             them = "it" if total == 1 else "them"
             offer = f' (--skip {names}, or skip="{names}", would leave {them} out, and the report would count {them}.)' if self.can_skip else ""
-            raise InputError(f"{self.source}: {total:,} of {read:,} {self.noun}s cannot be counted: {parts}.{offer}")
+            right = "".join(f" {self.meant[kind]}" for kind in refused if kind in self.meant)
+            raise InputError(f"{self.source}: {total:,} of {read:,} {self.noun}s cannot be counted: {parts}.{right}{offer}")
         return tuple(f"left out of {read:,} {self.noun}s, as was asked for: {self._described(kind)}." for kind in self.counts)
 
     def _described(self, kind: str) -> str:

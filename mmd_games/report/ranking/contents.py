@@ -93,8 +93,8 @@ def disagreement(standings: Standings) -> str:
     off = found.pairs - found.on_cycles
     rest = f"; {off:,} {'lies' if off == 1 else 'lie'} on none, so that there the fit itself is at odds with the majority" if off else ""
     return (
-        f"in {found.pairs:,} of {count * (count - 1) // 2:,} pairs the one with fewer points wins more often; {found.on_cycles:,} of them "
-        f"{'lies' if found.on_cycles == 1 else 'lie'} on cycles of majorities, which no points can express{rest}. There are {found.triangles:,} cycles of three."
+        f"in {found.pairs:,} of {count * (count - 1) // 2:,} pairs the one with no more points wins more often; {found.on_cycles:,} of them "
+        f"{'lies' if found.on_cycles == 1 else 'lie'} on cycles of majorities, which no points can express{rest}. There {'is' if found.triangles == 1 else 'are'} {found.triangles:,} cycle{'s' * (found.triangles != 1)} of three."
     )
 
 

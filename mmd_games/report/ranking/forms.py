@@ -6,7 +6,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from mmd_games import plots
-from mmd_games.report.contents import broken_command, versions
+from mmd_games.report.contents import CODE_WIDTH, broken_command, versions
 from mmd_games.report.page import figure, rendered
 from mmd_games.report.ranking.contents import WORDS, cycle_line, facts, headline
 from mmd_games.words import visible
@@ -65,7 +65,7 @@ def as_html(ranking: Ranking) -> str:
         left=len(it.names) - MOST_ON_PAGE,
         cycles=[cycle_line(it, cycle) for cycle in it.against_elo.cycles],
         words=WORDS,
-        reproduce=broken_command(ranking.reproduce, 100) if ranking.reproduce else [],
+        reproduce=broken_command(ranking.reproduce, CODE_WIDTH) if ranking.reproduce else [],
         versions=versions(),
     )
 
