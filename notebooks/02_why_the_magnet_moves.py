@@ -164,8 +164,9 @@ axes[1].legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameo
 # Why not move the magnet at every step? Then the pull is always towards where play already is, and it does nothing: K = 1 *is* multiplicative weights, at
 # the step size η/(1 + ηα).
 #
-# A stage must be long enough to undo what its own rotation stretches. For small ηα the border is near √(3/(ηα)). The exact one comes from
-# `mg.predict_rate`: the factor by which the distance to the equilibrium changes from one refresh to the next. Runs of 200 stages show the same factor.
+# A stage must be long enough to undo what its own rotation stretches. For small ηα and small ηω²/α, where ω is the frequency of the rotation, the border
+# is near √(3/(ηα)). The exact one comes from `mg.predict_rate`: the factor by which the distance to the equilibrium changes from one refresh to the
+# next. Runs of 200 stages show the same factor.
 
 # %%
 settings = [(0.3, 0.3), (0.3, 0.1), (0.1, 0.1)]
@@ -213,8 +214,9 @@ axes[1].set(xscale="log", ylim=(0, 1.05), title="long stages")
 axes[1].legend(fontsize="small");
 
 # %% [markdown]
-# Too large a K costs time only: a stage that has reached its regularised equilibrium gains nothing from more steps, and the curves flatten. In doubt,
-# choose K larger. The library's default is at least one and a half times the border.
+# Too large a K costs time only, where the stage by itself converges, η(ω² − α²) < 2α, as it does here: one that has reached its regularised equilibrium
+# gains nothing from more steps, and the curves flatten. Then, in doubt, choose K larger; the library's default is at least one and a half times the
+# border. Where the stage by itself diverges, no K is large enough, and η must be smaller.
 #
 # ## A larger game, in which most answers lose
 #
@@ -312,7 +314,8 @@ print(f"gap estimated from log-ratios: {2 * strength * (log_ratios.max() - log_r
 
 # %% [markdown]
 # **Add up how far the reference moves.** By the equality above the sum of all KL(ρ⁺‖ρ) is at most KL(π*‖ρ) of the first reference (for a uniform one at
-# most log n). So the sum must level off, and it can be measured without knowing any equilibrium. If it keeps growing, K is too small.
+# most log n). So the sum must level off, and it can be measured without knowing any equilibrium. If it keeps growing, K is too small or
+# η too large.
 
 # %%
 print(f"log n = {np.log(large.actions):.2f}")

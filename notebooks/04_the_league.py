@@ -17,8 +17,8 @@
 # [03_predicted_rates](03_predicted_rates.ipynb) chose settings from a game's own frequencies, and that was worth more than the choice of method. But
 # whoever knows the frequencies knows the equilibrium already. This notebook asks which method does well where nothing is known and nothing is tuned.
 # `AdaptiveMPO` has no setting: it takes from the payoffs when to move the magnet and how strong it is. `benchmarks/suites/league.toml` plays it against
-# thirty rivals, each with the best setting of its grid, on 23 games. Cost is counted in *products*: the payoffs of all actions against one policy. The
-# notebook reads the stored result and looks inside. It runs for about fifteen seconds.
+# thirty rivals and variants of them, each with the best setting of its grid, on 23 games. Cost is counted in *products*: the payoffs of all actions
+# against one policy. The notebook reads the stored result and looks inside. It runs for about fifteen seconds.
 
 # %%
 import json

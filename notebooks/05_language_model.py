@@ -193,9 +193,9 @@ for name, model in {"before": start, **{name: model for name, (model, _) in trai
 # %% [markdown]
 # ## The judge of the tables
 #
-# A run of a language model over answers that can be listed is a run like any other, and `mg.verify` judges it unchanged. Groups of sixteen are noisy, so
-# the run comes to rest at a gap of its noise, and the judge does not call that an equilibrium: how low the noise lets it come is what the preflight
-# foretells.
+# A run of a language model over answers that can be listed is a run like any other, and `mg.verify` judges it unchanged. Groups of sixteen are noisy and
+# the runs are short, and the judge calls none of them converged: two are too short to tell, and the gap of the third was still falling. How low the noise
+# lets a gap come is what the preflight foretells.
 
 # %%
 for name, (_, watch) in trained.items():

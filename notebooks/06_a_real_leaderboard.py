@@ -12,12 +12,13 @@
 # ---
 
 # %% [markdown]
-# # A real leaderboard: from battles to a lottery
+# # A simulated leaderboard: from battles to a lottery
 #
 # [05_language_model](05_language_model.ipynb) could list every answer and ask every reader. A leaderboard cannot: it has battles, in which somebody saw
 # two answers and named the better one. Pairs meet often, rarely or never, and no list of points can say that styles beat each other in a circle. This
-# notebook asks what such battles say: who is first, and how surely. It builds an arena whose truth is known, counts its battles, ranks it, and ends where
-# the first notebook began, with a game for self-play. It runs for about ten seconds.
+# notebook asks what such battles say: who is first, and how surely. Its battles are nobody's: they are drawn from an arena whose truth is known, so that
+# answers can be checked. It builds the arena, counts its battles, ranks it, and ends where the first notebook began, with a game for self-play. It
+# runs for about ten seconds.
 #
 # ## An arena whose truth is known
 #
