@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -442,6 +443,7 @@ def test_a_damaged_file_is_refused_or_read_but_never_breaks(tmp_path: Path, data
         ("scores.tsv", "model\tscore\tannotator\na\t3\t1\n", True),
         ("battles.jsonl", '{"model_a": "a", "model_b": "b", "winner": "tie"}\n', True),
         ("f1.soc", "# FILE NAME: f1.soc\n", True),
+        ("my battles.csv", "model_a,model_b,winner\na,b,model_a\n", True),
         ("wins.csv", "a,b\n0.5,x\n", False),
         ("wins.doc", "", False),
     ],
@@ -450,4 +452,8 @@ def test_records_are_no_table_and_the_sentence_says_who_counts_them(tmp_path, na
     (tmp_path / name).write_text(text)
     with pytest.raises(mg.InputError) as error:
         mg.read_game(tmp_path / name)
-    assert (f"mmd-games rank {tmp_path / name} --out ranking" in str(error.value)) is hinted
+    assert (f"mmd-games rank {shlex.quote(str(tmp_path / name))} --out ranking" in str(error.value)) is hinted
+    (tmp_path / name).unlink()
+    with pytest.raises(mg.InputError) as error:
+        mg.read_game(tmp_path / name)
+    assert "mmd-games rank" not in str(error.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -77,13 +78,15 @@ def read_game(path: str | os.PathLike[str], *, payoffs: bool = False, symmetrise
 
 def _hint(path: Path) -> str:
     """Where to go with a file that is no table but records; empty where it does not look like them."""
+    if not path.is_file():
+        return ""
     suffix, columns = path.suffix.lower(), set()
     if suffix in (".csv", ".tsv"):
         with contextlib.suppress(OSError, ValueError), path.open(encoding="utf-8-sig", errors="replace") as file:
             columns = {cell.strip().strip('"').lower() for cell in file.readline(LONGEST_HEADER).replace("\t", ",").replace(";", ",").split(",")}
     counted = suffix in RECORDS or any(kind <= columns for kind in ({"model_a", "model_b"}, {"model", "score"}, {"model", "rating"}))
     return (
-        f" Records such as battles are counted first: mmd-games rank {path} --out ranking writes ranking/table.json (in Python, PreferenceGame.from_battles)."
+        f" Records such as battles are counted first: mmd-games rank {shlex.quote(str(path))} --out ranking writes ranking/table.json (in Python, PreferenceGame.from_battles)."
         if counted
         else ""
     )
