@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import mmd_games as mg
@@ -106,6 +106,8 @@ def test_a_power_law_is_never_faster_than_a_line(power: float, delay: float, see
 
 
 @given(st.floats(9.5, 100.0), st.integers(0, 2**32 - 1), st.floats(0.0, 0.5))
+@example(fall=10.0, seed=850207037, noise=0.5)
+@example(fall=9.5, seed=0, noise=1.0)
 def test_a_line_is_not(fall: float, seed: int, noise: float) -> None:
     logs = -fall * TIMES / 199 + noise * np.random.default_rng(seed).normal(size=len(TIMES))
     assert not falls_ever_faster(TIMES, logs)

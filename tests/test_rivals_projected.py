@@ -140,7 +140,7 @@ def test_restarted_extragradient(situation: Any, relative: float, factor: float)
     game, policy = situation[0], normalised(*situation)
     step_size = relative / float(game.scale)
     plays = judged = split(game, policy)
-    expected, halves, lowest, restarts = [judged], [], gap(game, plays), 0
+    expected, halves, lowest, restarts, close = [judged], [], gap(game, plays), 0, False
     for _ in range(STEPS):
         half = moved(plays, pay(game, plays), step_size)
         plays = moved(plays, pay(game, half), step_size)
@@ -148,6 +148,7 @@ def test_restarted_extragradient(situation: Any, relative: float, factor: float)
         average = split(game, np.mean(halves, axis=0))
         if gap(game, average) < lowest:
             judged = average
+        close |= abs(gap(game, average) - factor * lowest) <= 1e-13 * float(game.scale)  # rounding decides on the restart
         last = gap(game, average) <= factor * lowest
         if last:
             plays, halves, lowest, restarts = average, [], gap(game, average), restarts + 1
@@ -155,7 +156,7 @@ def test_restarted_extragradient(situation: Any, relative: float, factor: float)
     algorithm = RestartedExtragradient(step_size=step_size, restart_factor=factor)
     assert_played(game, algorithm, policy, expected)
     # The payoffs at a restart are known by linearity.
-    assert played(game, algorithm, policy, STEPS)[1].products == 2 * STEPS - (restarts - last)
+    assert close or played(game, algorithm, policy, STEPS)[1].products == 2 * STEPS - (restarts - last)
 
 
 @given(situations(), RELATIVE, st.sampled_from([0.3, 0.6, 0.9]))
