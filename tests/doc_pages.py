@@ -205,7 +205,7 @@ def nonsense(name: str, arguments: list[str]) -> str | None:
         missing = [target for target in arguments if target not in targets]
         return f"the Makefile has no target {missing}." if missing else None
     if name == "pip" and arguments[:1] == ["install"]:
-        known = {re.match(r"[\w-]+", line)[0] for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()) for line in lines}  # type: ignore[index]
+        known = {re.match(r"[\w-]+", line)[0] for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()) for line in lines}
         for argument in arguments[1:]:
             asked = re.fullmatch(r"(mmd_games|\.|[\w-]+)(?:\[([\w,]+)\])?", argument)
             if argument != "-e" and (asked is None or (asked[1] not in known | {"mmd_games", "."})):

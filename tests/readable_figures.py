@@ -42,7 +42,7 @@ def watch() -> None:
         complaints.extend(sentence for sentence in problems(self.figure) if sentence not in complaints)
         return _written(self, *args, **options)
 
-    FigureCanvasBase.print_figure = print_figure  # type: ignore[method-assign]
+    FigureCanvasBase.print_figure = print_figure
 
 
 def complain() -> None:

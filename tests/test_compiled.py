@@ -271,7 +271,10 @@ def test_compiling_is_announced_once_and_only_where_it_is_ours(caplog, monkeypat
     jit.joined(lambda x: x + 1)(1.0)
     assert caplog.records == []  # somebody else's
     for _ in range(2):
-        ours = lambda x: x + 2  # noqa: E731
+
+        def ours(x):
+            return x + 2
+
         ours.__module__ = "mmd_games.updates"
         jit.joined(ours)(1.0)
     assert [record.getMessage()[:26] for record in caplog.records] == ["compiling for this machine"]

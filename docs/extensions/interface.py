@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -13,27 +15,15 @@ from sphinx.environment import BuildEnvironment
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 
-MODULES = ("mmd_games", "mmd_games.algorithms", "mmd_games.games", "mmd_games.plots", "mmd_games.testing", "mmd_games.llm")
-"""The modules whose names are the public interface, the shortest path of a name first."""
+WRITTEN_DOWN = Path(__file__).parents[2] / "tests/public_api.txt"
+"""The public interface, a heading a module, the shortest path of a name first."""
+PUBLIC = {
+    heading: re.findall(r"^(\w+)", names, flags=re.MULTILINE)
+    for heading, names in re.findall(r"^# (\S+)\n((?:(?!# ).*\n?)*)", WRITTEN_DOWN.read_text(encoding="utf-8"), flags=re.MULTILINE)
+}
+MODULES = tuple(PUBLIC)
 LONGEST = 1_000
 """Characters of a signature that is shown."""
-
-
-def public(module: str) -> list[str]:
-    """The public names of a module."""
-    here = import_module(module)
-    if hasattr(here, "__all__"):
-        return sorted(here.__all__)
-    return sorted(name for name in dir(here) if not name.startswith("_") and _belongs(here, name))
-
-
-def _belongs(module: Any, name: str) -> bool:
-    if module.__name__ == "mmd_games.testing":
-        return getattr(getattr(module, name), "__module__", "") == module.__name__ and inspect.isfunction(getattr(module, name))
-    if module.__name__ == "mmd_games.llm":
-        return name in module._HOMES
-    source = inspect.getsource(module)
-    return f" as {name}\n" in source
 
 
 def _described(module: str, name: str) -> list[str]:
@@ -76,8 +66,8 @@ class Interface(SphinxDirective):
         names = [line.strip() for line in self.content if line.strip()]
         whole = not names
         if whole:
-            shorter = {id(getattr(import_module(other), name)) for other in MODULES[: MODULES.index(module)] for name in public(other)}
-            names = [name for name in public(module) if id(getattr(import_module(module), name)) not in shorter]
+            shorter = {id(getattr(import_module(other), name)) for other in MODULES[: MODULES.index(module)] for name in PUBLIC[other]}
+            names = [name for name in PUBLIC[module] if id(getattr(import_module(module), name)) not in shorter]
         lines = ["```{eval-rst}", *([f".. py:module:: {module}", ""] if whole else [])]
         for name in names:
             lines += _described(module, name)
@@ -90,7 +80,7 @@ def _further_paths(app: Sphinx, env: BuildEnvironment) -> None:
     assert isinstance(domain, PythonDomain)
     first: dict[int, str] = {}
     for module in MODULES:
-        for name in public(module):
+        for name in PUBLIC[module]:
             value = getattr(import_module(module), name)
             path = f"{module}.{name}"
             described = path if path in domain.objects else first.get(id(value), "")
@@ -116,13 +106,13 @@ def _alias(domain: PythonDomain, described: str, home: str) -> None:
 def _set_aside(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     """Keep Napoleon from reading `sentence: more` below an attribute as a type and a description."""
     if what in ("property", "attribute", "data"):
-        app.interface_lines = list(lines)  # type: ignore[attr-defined]
+        app.interface_lines = list(lines)
         lines.clear()
 
 
 def _put_back(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
     if what in ("property", "attribute", "data"):
-        lines[:] = app.interface_lines  # type: ignore[attr-defined]
+        lines[:] = app.interface_lines
 
 
 def _shorten(app: Sphinx, what: str, name: str, value: Any, options: Any, signature: str | None, returned: str | None) -> tuple[str, str | None] | None:

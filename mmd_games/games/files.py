@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 from pathlib import Path
@@ -20,10 +19,6 @@ from mmd_games.games.text_files import read_csv, read_tsv, read_words
 
 READERS = {".npy": read_npy, ".npz": read_npz, ".csv": read_csv, ".tsv": read_tsv, ".txt": read_words, ".dat": read_words, ".json": read_json}
 """By suffix, what turns the bytes of a file into a table."""
-RECORDS = (".jsonl", ".ndjson", ".parquet", ".soc", ".soi", ".toc", ".toi")
-"""How the name of a file of records may end; `mmd_games.games.data` reads them."""
-LONGEST_HEADER = 10_000
-"""Characters that are looked at for the names of columns."""
 SUFFIXES = tuple(READERS)
 """How the name of a file of a game ends."""
 
@@ -77,19 +72,14 @@ def read_game(path: str | os.PathLike[str], *, payoffs: bool = False, symmetrise
 
 
 def _hint(path: Path) -> str:
-    """Where to go with a file that is no table but records; empty where it does not look like them."""
-    if not path.is_file():
+    """Where to go with a file that is no table but records; empty for all else."""
+    from mmd_games.games.data.reading import kind_of  # whose readers are imported where they are used
+
+    try:
+        kind = kind_of(path)
+    except InputError:
         return ""
-    suffix, columns = path.suffix.lower(), set()
-    if suffix in (".csv", ".tsv"):
-        with contextlib.suppress(OSError, ValueError), path.open(encoding="utf-8-sig", errors="replace") as file:
-            columns = {cell.strip().strip('"').lower() for cell in file.readline(LONGEST_HEADER).replace("\t", ",").replace(";", ",").split(",")}
-    counted = suffix in RECORDS or any(kind <= columns for kind in ({"model_a", "model_b"}, {"model", "score"}, {"model", "rating"}))
-    return (
-        f" Records such as battles are counted first: mmd-games rank {shlex.quote(str(path))} --out ranking writes ranking/table.json (in Python, PreferenceGame.from_battles)."
-        if counted
-        else ""
-    )
+    return f" It holds {kind}, which are counted first: mmd-games rank {shlex.quote(str(path))} --out ranking writes ranking/table.json (in Python, PreferenceGame.from_{kind})."
 
 
 def _require_no_table_options(game: Game, *, payoffs: bool, symmetrise: bool) -> None:

@@ -6,7 +6,7 @@ A page puts them beside the picture, so that a reader who points at a curve, or 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 from matplotlib.artist import Artist  # so this module is imported where something is drawn, not at start-up
@@ -20,6 +20,7 @@ from mmd_games.words import brief, visible
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.backend_bases import RendererBase
+    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
 MOST_READ = 500
@@ -71,7 +72,7 @@ def svg_and_curves(ax: Axes) -> tuple[str, list[Curve]]:
     list of Curve
     """
     measure = _Measure(ax)
-    ax.figure.add_artist(measure)  # type: ignore[union-attr]
+    cast("Figure", ax.figure).add_artist(measure)
     try:
         return to_svg(ax), measure.curves
     finally:
