@@ -40,7 +40,8 @@ from mmd_games.verification.bounds import stage_policies as stage_policies_modul
 from mmd_games.verification.bounds.contraction import remembered, why_no_contraction
 from mmd_games.verification.bounds.drift import Drift
 from mmd_games.verification.bounds.fejer import mean_root
-from mmd_games.verification.bounds.replay import Known, Stretch, replay
+from mmd_games.verification.bounds.known import KnownSteps
+from mmd_games.verification.bounds.replay import replay
 from mmd_games.verification.bounds.rounding import (
     gap_rounding,
     kl_rounding,
@@ -52,7 +53,7 @@ from mmd_games.verification.bounds.rounding import (
     step_rounding,
     target_shift,
 )
-from mmd_games.verification.bounds.solved import SolvedStage, SolvedStages, known_policies, solve_stages
+from mmd_games.verification.bounds.solved import SolvedStage, SolvedStages, solve_stages
 from mmd_games.verification.bounds.stage_policies import StagePolicies, in_parts
 from mmd_games.verification.verdicts import Question
 
@@ -818,9 +819,9 @@ def test_the_drift_leaves_out_what_is_never_played() -> None:
         state = State(np.append(np.log([0.5, 0.5]), never), np.append(np.log([0.4, 0.6]), never), 0.3, 0.5, 0, None)
         for step in range(3):
             drift.advance(state, state.log_policy, state._replace(steps=step + 1))
-        bounds.append((drift.entries[:2].tolist(), drift._spread, drift._magnet[:2].tolist()))
+        bounds.append((drift.entries[:2].tolist(), drift._spread, drift._magnet))
     assert bounds[0] == bounds[1]
-    assert bounds[0][2] == [0.0, 0.0]  # not refreshed before step 4
+    assert bounds[0][2] is None  # not refreshed before step 4
     # From a policy to one e^4000 times as likely somewhere: no overflow.
     assert drift_module._widening(np.array([-4000.0, 0.0]), np.array([0.0, -4000.0])) == math.exp(700)
     drift = Drift(short, rule)
@@ -967,8 +968,8 @@ def test_stretches_are_replayed_together_as_they_are_alone(data: st.DataObject) 
     rule, generator = log_linear_of(trace.algorithm), np.random.default_rng(data.draw(st.integers(0, 9)))
     assert rule is not None
     shifted = trace.log_policies + 1e-9 * generator.normal(size=trace.log_policies.shape)
-    known = rule_module._known(dataclasses.replace(trace, log_policies=shifted), rule)
-    stretches = rule_module._stretches(rule, known)
+    known = KnownSteps(dataclasses.replace(trace, log_policies=shifted), rule)
+    stretches = [rule_module._stretch(rule, known, begin) for begin in rule_module._begins(rule, known.steps).tolist()]
     if not stretches:
         return
     together = replay(trace, rule, stretches)
@@ -1244,23 +1245,19 @@ def test_what_the_replay_looked_at_is_counted() -> None:
     ("steps", "lengths", "budget"), [(100, [8] * 20, 64), (1_000, [10] * 60, 250), (1_000, [10, 125, 126, 10], 250), (40_000, [20] * 900, 2_000)]
 )
 def test_stretches_are_chosen_within_the_budget(steps: int, lengths: list[int], budget: int) -> None:
-    ends = np.cumsum([0, *lengths])
-    known = [Known(int(step), np.zeros(1), np.zeros(1), False) for step in ends]
-    stretches = [Stretch(*both) for both in itertools.pairwise(known)]
-    chosen = rule_module._chosen(stretches, steps)
-    short = [each for each in stretches if each.steps <= budget / 2]
-    cost = sum(each.steps for each in chosen)
-    assert 0.7 * min(budget, sum(each.steps for each in short)) <= cost <= budget
+    chosen = rule_module._chosen(np.array(lengths), steps).tolist()
+    short = [place for place, length in enumerate(lengths) if length <= budget / 2]
+    cost = sum(lengths[place] for place in chosen)
+    assert 0.7 * min(budget, sum(lengths[place] for place in short)) <= cost <= budget
     assert (chosen[0], chosen[-1]) == (short[0], short[-1])
-    assert len({each.first.step for each in chosen}) == len(chosen)
+    assert len(set(chosen)) == len(chosen)
     # Evenly over the run: no two neighbours are twice as far apart as the mean.
     places = [short.index(each) for each in chosen]
     assert max(np.diff(places)) <= 2 * len(short) / len(chosen)
 
 
 def test_no_stretch_is_short_enough() -> None:
-    known = [Known(step, np.zeros(1), np.zeros(1), False) for step in (0, 33, 66)]
-    assert rule_module._chosen([Stretch(*both) for both in itertools.pairwise(known)], 100) == []
+    assert rule_module._chosen(np.array([33, 33]), 100).tolist() == []
     trace = mg.solve(RPS, mg.MultiplicativeWeights(), steps=600, start=START)
     ends = {"policy_iterations": trace.policy_iterations[[0, -1]], "log_policies": trace.log_policies[[0, -1]]}
     claim = check_rule(dataclasses.replace(trace, **ends))
@@ -1315,27 +1312,36 @@ def test_a_replay_says_by_how_much_it_differs() -> None:
     assert check_rule(dataclasses.replace(trace, log_policies=never)).measured == math.inf
 
 
+def within(trace: mg.Trace, rule: LogLinear, stage: int) -> list[int]:
+    """The known iterations of a stage."""
+    known = KnownSteps(trace, rule)
+    begins, ends = known.of_stages(np.array([stage]))
+    return known.steps[begins[0] : ends[0]].tolist()
+
+
 def test_what_is_known_of_a_run() -> None:
     """Recorded policies and, where the magnet is refreshed, the magnets: of a first one only where it is where the run starts."""
     thin = mg.Record(gaps=4, policies=4)
     for uniform in (False, True):
         rule = refreshing(step_size=0.3, magnet_strength=0.2, refresh_every=30, uniform_reference=uniform)
         trace = mg.solve(RPS, rule, steps=100, start=START, record=thin)
-        known = rule_module._known(trace, rule)
+        known = KnownSteps(trace, rule)
         steps = sorted({*trace.policy_iterations.tolist(), 30, 60, 90})
         assert [each.step for each in known] == steps
         assert [each.step for each in known if each.is_stage] == [step for step in steps if step % 30 == 0]
         for each in known:
             assert np.array_equal(each.log_magnet, trace.stages.log_magnets[each.step // 30])
-        assert sorted(known_policies(trace, 1)) == [step for step in steps if 30 <= step <= 60]
-        assert sorted(known_policies(trace, 3)) == [step for step in steps if step >= 90]
+        assert within(trace, rule, 1) == [step for step in steps if 30 <= step <= 60]
+        assert within(trace, rule, 3) == [step for step in steps if step >= 90]
         bare = dataclasses.replace(trace, policy_iterations=trace.policy_iterations[-1:], log_policies=trace.log_policies[-1:])
-        assert list(known_policies(bare, 0)) == ([30] if uniform else [0, 30])
-        assert np.array_equal(known_policies(bare, 0)[30], trace.stages.log_magnets[1])
+        assert within(bare, rule, 0) == ([30] if uniform else [0, 30])
+        assert np.array_equal(KnownSteps(bare, rule).log_policies(np.array([-1, 0]))[0], trace.log_policy)
+        assert np.array_equal(KnownSteps(bare, rule)[0].log_policy, trace.stages.log_magnets[int(uniform)])
     fixed = mg.solve(RPS, mg.MagneticMirrorDescent(), steps=100, start=START, record=thin)
-    assert sorted(known_policies(fixed, 0)) == fixed.policy_iterations.tolist()
+    plain = fixed.algorithm.log_linear
+    assert within(fixed, plain, 0) == fixed.policy_iterations.tolist()
     last_one = dataclasses.replace(fixed, policy_iterations=fixed.policy_iterations[-1:], log_policies=fixed.log_policies[-1:])
-    assert list(known_policies(last_one, 0)) == [100]
+    assert within(last_one, plain, 0) == [100]
 
 
 def test_stages_are_judged_in_parts_of_a_size(monkeypatch: pytest.MonkeyPatch) -> None:

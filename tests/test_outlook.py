@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import mmd_games as mg
 from mmd_games.algorithms import from_spec
-from mmd_games.loop.outlook import DOUBT, FIRST, Outlook
+from mmd_games.loop.outlook import DOUBT, FIRST, RATIO, Outlook
 
 BY, UNTIL = 6400, 1e-9
 
@@ -45,9 +45,12 @@ def test_a_run_that_is_late_is_seen_early(times: float, every: int) -> None:
         assert left <= BY / 6
 
 
-def test_a_gap_that_does_not_fall_is_late_at_the_second_look() -> None:
+def test_a_gap_that_does_not_fall_is_late_at_the_first_comparison() -> None:
+    """Of what it is with what it was two looks ago; steps are whole, so that each look may be one late."""
     for gaps in (np.full(BY, 0.1), 0.1 + 1e-5 * np.arange(BY)):
-        assert left_at(gaps) == 2 * BY // FIRST
+        left = left_at(gaps)
+        assert left is not None
+        assert 2 * BY // FIRST <= left <= 2 * BY // FIRST + 2
 
 
 def test_early_on_more_is_hoped_for() -> None:
@@ -56,7 +59,9 @@ def test_early_on_more_is_hoped_for() -> None:
     logs = np.concatenate([np.arange(slow) * needed / 3, slow * needed / 3 + np.arange(BY - slow) * needed * 1.2])
     gaps = np.exp(-logs)
     assert left_at(gaps[: int(np.argmax(gaps <= UNTIL))]) is None
-    assert left_at(np.exp(-np.arange(BY) * needed / 3)) == 2 * slow
+    left = left_at(np.exp(-np.arange(BY) * needed / 3))
+    assert left is not None
+    assert RATIO * slow <= left <= RATIO * slow + 3  # the look after that
 
 
 def test_of_several_runs_the_slowest_decides_and_those_that_ended_do_not() -> None:

@@ -21,7 +21,7 @@ from mmd_games.loop.recording import Recorder
 from mmd_games.loop.stack import Stack
 from mmd_games.loop.trace import Trace
 
-ROWS = 256
+ROWS = 512
 """Rows of one visit to the compiled loop, at most."""
 BYTES = 2**25
 """And of their policies, at most."""
@@ -83,7 +83,7 @@ def run_compiled(
                 continue
             log_policy = loop.alone(rows.kept[:, row].copy())  # so that the rows of a visit do not stay for the sake of one
             if row in broken:
-                runs.require_policy(log_policy, gaps[row], step)
+                runs.require_policy(log_policy, np.ravel(gaps[row]).tolist(), step)
             recorder.add(step, products, gaps[row], averages[row], log_policy, pin=finished or bool(reached))
             if not rule.steady and step > recorder.stages.last:  # an interrupted run may end at a row that it has
                 recorder.add_stage(step, loop.moved(rows, row, step))

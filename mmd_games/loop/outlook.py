@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-FIRST = 32
-"""The first look is after one step in so many; every further one after twice as many."""
+FIRST, RATIO = 32, 2**0.5
+"""The first look is after one step in so many, and every further one after so many times the steps of the one before."""
 DOUBT, EARLY = 2.0, 4.0
 """A run counts as late where not even so many times its present rate brings it there; or, in the first part in `EARLY` · `DOUBT` of its time, the whole time over `EARLY` times that spent."""
 
@@ -13,7 +13,7 @@ DOUBT, EARLY = 2.0, 4.0
 class Outlook:
     """Looks now and then at the gaps of runs that are to reach a tolerance by some step.
 
-    The lowest gap so far is compared with what it was at the last look, so that a gap which goes up and down does not deceive it.
+    The lowest gap so far is compared with what it was two looks ago, about half of the run, so that a gap which goes up and down does not deceive it.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Outlook:
     def __init__(self, until: float, by: int):
         self._until, self._by = until, by
         self._look = by / FIRST
-        self._last: tuple[int, np.ndarray] | None = None
+        self._looks: list[tuple[int, np.ndarray]] = []
         self._lowest: np.ndarray | float = np.inf
 
     def is_late(self, step: int, gaps: np.ndarray) -> bool:
@@ -42,11 +42,13 @@ class Outlook:
         self._lowest = lowest = np.minimum(self._lowest, gaps)
         if step < self._look:
             return False
-        before, self._last, self._look = self._last, (step, lowest), 2 * step
-        if before is None:
+        self._looks.append((step, lowest))
+        self._look = RATIO * step
+        if len(self._looks) <= 2:
             return False
+        since, before = self._looks.pop(0)
         with np.errstate(divide="ignore", invalid="ignore"):  # a gap of 0, and what rounding makes of it, is not late
-            fallen = np.log(before[1] / lowest) / (step - before[0])
+            fallen = np.log(before / lowest) / (step - since)
             missing = np.log(lowest / self._until)
         doubt = max(DOUBT, self._by / (EARLY * step))
         return bool(np.any(doubt * fallen * (self._by - step) < missing))

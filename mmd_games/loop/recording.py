@@ -56,8 +56,8 @@ class Rows:
     def candidates(self, begin: int, end: int) -> np.ndarray:
         """The steps after `begin`, or from it on where it is 0, up to `end` that are wanted as things stand; after some more rows fewer may be."""
         even = np.arange(begin // self._stride + 1 if begin else 0, end // self._stride + 1) * self._stride
-        others = [step for step in self._grid if begin < step <= end]
-        return np.union1d(even, np.array(others, dtype=even.dtype))
+        grid = np.fromiter(self._grid, dtype=even.dtype)
+        return np.union1d(even, grid[(grid > begin) & (grid <= end)])
 
     def add(self, step: int, row: Any, *, pin: bool = False) -> None:
         """Keep a row, thinning the even grid where it is full; a pinned row stays whatever its step."""

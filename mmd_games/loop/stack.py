@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -95,10 +97,10 @@ class Stack:
             raise InputError(f"{to_spec(self._algorithms[0])}: its log_policy must have the shape {self.log_start.shape}, got {log_policy.shape}.")
         return log_policy
 
-    def require_policy(self, log_policy: Array, gap: Array, step: int) -> None:
-        """Stop runs whose policy is no longer one, naming the run."""
-        if not np.isfinite(gap).all():
-            index = int(np.argmin(np.isfinite(np.atleast_1d(gap))))
+    def require_policy(self, log_policy: Array, gaps: Sequence[float], step: int) -> None:
+        """Stop runs whose policy is no longer one, naming the run; `gaps` has one number for each."""
+        index = next((index for index, gap in enumerate(gaps) if not math.isfinite(gap)), None)
+        if index is not None:
             raise InputError(
                 f"{to_spec(self._algorithms[index])} on {self._games[index].name}: the policy stopped being finite by step {step}; "
                 "smaller settings, or a start that plays every action, would be right."

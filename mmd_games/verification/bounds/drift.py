@@ -42,8 +42,10 @@ class Drift:
 
     def __init__(self, game: Game, rule: LogLinear, replays: tuple[int, ...] = ()):
         self._game, self._rule, self._scale = game, rule, float(game.scale)
-        self.entries = self._magnet = np.zeros((*replays, game.actions))
+        self.entries = np.zeros((*replays, game.actions))
         self._spread = self._last_spread = np.zeros((*replays, 1))
+        self._magnet: np.ndarray | None = None  # None for 0: it is where the replay begins, and moves where the rule moves it
+        self._seen: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
 
     @property
     def largest(self) -> np.ndarray:
@@ -52,7 +54,8 @@ class Drift:
 
     def keep(self, replays: np.ndarray) -> None:
         """Go on with some of the replays."""
-        self.entries, self._magnet, self._spread, self._last_spread = (each[replays] for each in (self.entries, self._magnet, self._spread, self._last_spread))
+        self.entries, self._spread, self._last_spread = (each[replays] for each in (self.entries, self._spread, self._last_spread))
+        self._magnet = None if self._magnet is None else self._magnet[replays]
 
     @np.errstate(over="ignore", invalid="ignore")  # a bound that leaves float64 is infinite, or NaN: neither is below anything
     def advance(self, before: State, evaluated: np.ndarray, after: State) -> None:
@@ -64,12 +67,18 @@ class Drift:
         evaluated : array (..., actions)
             The log-policy at which the step took its (last) payoff.
         """
-        rule, policy, weights = self._rule, before.log_policy, np.exp(before.log_policy)
+        rule, policy = self._rule, before.log_policy
+        # What the step before came to, unless replays were left out since.
+        last = self._seen if self._seen is not None and self._seen[0] is policy else _seen(policy)
+        self._seen = _seen(after.log_policy)
+        weights, weights_after = last[1], self._seen[1]
         pull = before.step_size * before.magnet_strength
         keep, step = (1.0 - pull, before.step_size) if rule.explicit else (1.0 / (1.0 + pull), before.step_size / (1.0 + pull))
         turn = step * self._scale
-        rounding, pulled = self._rounding(before, after, step), keep * self.entries + (1.0 - keep) * self._magnet
-        outside = (1.0 - keep) * _deviation(self._magnet, weights) + _deviation(rounding, weights)
+        rounding, pulled = self._rounding(last[2] + self._seen[2] + _sizes(before.log_magnet) + 1.0, step), keep * self.entries
+        outside = _deviation(rounding, weights)
+        if self._magnet is not None:
+            pulled, outside = pulled + (1.0 - keep) * self._magnet, (1.0 - keep) * _deviation(self._magnet, weights) + outside
         plain, second_order = np.hypot(keep, turn), 1.01 * turn * self.largest[..., None]
         seen_from = policy
         if rule.evaluation == "half_step":
@@ -89,23 +98,23 @@ class Drift:
             given, spread = self._spread, (plain + second_order) * self._spread + outside
         entries = pulled + turn * given + rounding
         spread = spread * _widening(seen_from, after.log_policy)
-        self._last_spread, self._spread = self._spread, np.minimum(spread, _deviation(entries, np.exp(after.log_policy)))
+        self._last_spread, self._spread = self._spread, np.minimum(spread, _deviation(entries, weights_after))
         self.entries = entries
         if rule.magnet == "refreshed" and after.steps % rule.refresh_every == 0:
             self._magnet = entries
         elif rule.magnet == "moving":
             weight, logs = rule.magnet_rate, _sizes(after.log_magnet)
-            self._magnet = (1.0 - weight) * self._magnet + weight * entries + ROUNDINGS_OF_A_STEP * UNIT * (logs + 1.0)
+            moved = 0.0 if self._magnet is None else (1.0 - weight) * self._magnet
+            self._magnet = moved + weight * entries + ROUNDINGS_OF_A_STEP * UNIT * (logs + 1.0)
 
     def at_the_end(self, log_policy: np.ndarray) -> np.ndarray:
         """The bound on each entry of two normalised log-policies: the constant of a block is at most the mean of its entries."""
         constants = spread_over(block_sum(np.exp(log_policy) * self.entries, self._game.blocks), self._game.blocks)
         return self.entries + constants + normalisation_rounding(self._game.actions) + 2 * UNIT * _sizes(log_policy)
 
-    def _rounding(self, before: State, after: State, step: Array) -> np.ndarray:
-        """What the roundings of one step of each run can make of each logit."""
+    def _rounding(self, logs: np.ndarray, step: Array) -> np.ndarray:
+        """What the roundings of one step of each run, between logarithms of some sizes, can make of each logit."""
         payoffs = 3.0 if self._rule.evaluation == "extrapolated" else 1.0
-        logs = _sizes(before.log_policy) + _sizes(after.log_policy) + _sizes(before.log_magnet) + 1.0
         once = payoffs * step * payoff_rounding(self._game) + ROUNDINGS_OF_A_STEP * UNIT * (logs + payoffs * step * self._game.largest_payoff)
         return 2.0 * once
 
@@ -113,6 +122,11 @@ class Drift:
         """The values less the mean of each block under a policy; 0 for an action that it never plays."""
         values, blocks = np.where(weights > 0, values, 0.0), self._game.blocks
         return values - spread_over(block_sum(weights * values, blocks), blocks)
+
+
+def _seen(log_policy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A log-policy, its probabilities and its sizes."""
+    return log_policy, np.exp(log_policy), _sizes(log_policy)
 
 
 def _sizes(log_policy: Array) -> np.ndarray:

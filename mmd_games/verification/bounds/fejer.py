@@ -82,7 +82,7 @@ def check_fejer(trace: Trace, reference: NashEquilibrium) -> Claim:
         residual = np.abs(found.fallen - found.explained)
         shares = np.divide(residual, found.allowed, out=np.where(residual > 0, np.inf, 0.0), where=found.allowed > 0)
         row = int(np.argmax(shares))
-        if not shares[row] <= share:
+        if math.isnan(shares[row]) or shares[row] > share:
             share, refresh = float(shares[row]), int(stages.iterations[first + row + 1])
             sentence = (
                 f"KL falls by {found.fallen[row]:.3e} more than the magnet moves, the slacks explain {found.explained[row]:.3e} ± {found.allowed[row]:.0e}"
@@ -97,10 +97,10 @@ def check_fejer(trace: Trace, reference: NashEquilibrium) -> Claim:
 def _refreshes(trace: Trace, rule: LogLinear, reference: NashEquilibrium, rows: slice) -> _Refreshes:
     """Both sides of the equality at some refreshes, and the bound on their difference."""
     game, stages, target = trace.game, trace.stages, reference.policy
-    before, after = stages.log_magnets[rows], stages.log_magnets[rows.start + 1 : rows.stop + 1]
-    played = np.isfinite(before) & np.isfinite(after)
+    magnets = stages.log_magnets[rows.start : rows.stop + 1]
+    before, after, played = magnets[:-1], magnets[1:], np.isfinite(magnets)
     now = np.exp(after)
-    moved = np.where(played, after, 0.0) - np.where(played, before, 0.0)
+    moved = np.subtract(after, before, out=np.zeros_like(after), where=played[:-1] & played[1:])
     moved -= spread_over(block_sum(now * moved, game.blocks), game.blocks)
     apart = target - now
     pays = game.payoffs(now) - game.payoffs(target)
@@ -113,9 +113,9 @@ def _refreshes(trace: Trace, rule: LogLinear, reference: NashEquilibrium, rows: 
     explained = weight * (now @ reference.slack)
     inexact = weight * steepest * _spread(game, rule, reference, before, steps)
     doubt = weight * (reference.gap + reference.gap_error + 2 * payoff_rounding(game))
-    return _Refreshes(
-        np.sum(apart * moved, axis=-1), explained, inexact + doubt + _rounding(game, rule, reference, before, after, moved, steps) + _relative(game) * explained
-    )
+    sizes = np.where(played, np.abs(magnets), 0.0)
+    rounding = _rounding(game, rule, np.abs(apart), target + now, moved, sizes[:-1] + sizes[1:], steps)
+    return _Refreshes(np.sum(apart * moved, axis=-1), explained, inexact + doubt + rounding + _relative(game) * explained)
 
 
 def _spread(game: Game, rule: LogLinear, reference: NashEquilibrium, before: np.ndarray, steps: np.ndarray) -> np.ndarray:
@@ -141,18 +141,25 @@ def mean_root(half: float, steps: np.ndarray) -> np.ndarray:
     return (1 + math.exp(half)) * np.exp(half * (steps - 1)) / (1 + np.exp(half * steps))
 
 
-def _rounding(
-    game: Game, rule: LogLinear, reference: NashEquilibrium, before: np.ndarray, after: np.ndarray, moved: np.ndarray, steps: np.ndarray
-) -> np.ndarray:
-    """What the roundings of a stage's steps, and of the sum itself, make of the left-hand side."""
+def _rounding(game: Game, rule: LogLinear, apart: np.ndarray, masses: np.ndarray, moved: np.ndarray, sizes: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    """What the roundings of a stage's steps, and of the sum itself, make of the left-hand side.
+
+    Parameters
+    ----------
+    game, rule
+    apart, masses : array (refreshes, actions)
+        |π* − ρ⁺| and π* + ρ⁺.
+    moved, sizes : array (refreshes, actions)
+        What was added to log ρ, and |log ρ| + |log ρ⁺|.
+    steps : array (refreshes,)
+    """
     step_size, strength = rule.step_size, rule.magnet_strength
     rate, weight = log_factor(rule, step_size, strength), 1.0 if rule.explicit else 1.0 / (1.0 + step_size * strength)
     kept = remembered(rate, steps)[:, None]
     # Within a stage no logarithm is further from the magnet's than 2L/α, whatever the payoffs.
-    logs = np.where(np.isfinite(before), np.abs(before), 0.0) + np.where(np.isfinite(after), np.abs(after), 0.0) + 2 * float(game.scale) / strength + 1.0
+    logs = sizes + 2 * float(game.scale) / strength + 1.0
     each = weight * step_size * payoff_rounding(game) + ROUNDINGS_OF_A_STEP * UNIT * (logs + weight * step_size * game.largest_payoff)
-    now = np.exp(after)
-    return np.sum(np.abs(reference.policy - now) * kept * each + _relative(game) * (reference.policy + now) * np.abs(moved), axis=-1)
+    return np.sum(apart * kept * each + _relative(game) * masses * np.abs(moved), axis=-1)
 
 
 def _relative(game: Game) -> float:

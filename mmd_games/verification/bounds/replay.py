@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,22 +11,12 @@ from mmd_games.algorithms import LogLinear, State
 from mmd_games.loop.feedback import Exact, Payoffs
 from mmd_games.loop.trace import Trace
 from mmd_games.verification.bounds.drift import Drift
+from mmd_games.verification.bounds.known import Known
 
 MEANINGFUL = 1e-6
 """A stretch whose error bound in log-policies comes above this is not compared."""
 ENTRIES = 2**20
 """Numbers of policies replayed at a time."""
-
-
-@dataclass(frozen=True, eq=False)
-class Known:
-    """What is known of the run at one iteration."""
-
-    step: int
-    log_policy: np.ndarray
-    log_magnet: np.ndarray
-    is_stage: bool
-    """Whether the magnet was recorded just there, and does not only stand since earlier."""
 
 
 class Stretch(NamedTuple):

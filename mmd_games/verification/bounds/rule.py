@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -13,7 +12,8 @@ from mmd_games.arrays import log_normalise
 from mmd_games.loop.feedback import Exact
 from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
-from mmd_games.verification.bounds.replay import Known, Stretch, replay
+from mmd_games.verification.bounds.known import KnownSteps
+from mmd_games.verification.bounds.replay import Stretch, replay
 from mmd_games.verification.bounds.rounding import UNIT, normalisation_rounding
 from mmd_games.verification.verdicts import Claim, Question, Verdict
 
@@ -43,8 +43,10 @@ def check_rule(trace: Trace) -> Claim:
     wrong = _stages_differ(trace, rule)
     if wrong:
         return _claim(None, Verdict.REFUTED, wrong)
-    known = _known(trace, rule)
-    stretches = _chosen(_stretches(rule, known), trace.steps)
+    known = KnownSteps(trace, rule)
+    begins = _begins(rule, known.steps)
+    chosen = begins[_chosen(known.steps[begins + 1] - known.steps[begins], trace.steps)]
+    stretches = [_stretch(rule, known, begin) for begin in chosen.tolist()]
     compared, steps, largest = 0, 0, 0.0
     worst, place = -math.inf, ""
     for stretch, ending in zip(stretches, replay(trace, rule, stretches), strict=True):
@@ -52,7 +54,7 @@ def check_rule(trace: Trace) -> Claim:
             continue
         difference, share = ending
         compared, steps, largest = compared + 1, steps + stretch.steps, max(largest, difference)
-        if not share <= worst:
+        if math.isnan(share) or share > worst:
             between = f"from iteration {stretch.first.step:,} to {stretch.second.step:,}"
             worst, place = share, f"{between} the replay ends {difference:.1e} away, {share:.2g} times what rounding explains"
     if not compared:
@@ -88,40 +90,31 @@ def _stages_differ(trace: Trace, rule: LogLinear) -> str:
     return ""
 
 
-def _known(trace: Trace, rule: LogLinear) -> list[Known]:
-    """All iterations at which policy and magnet are known, in order; a magnet that is refreshed is the policy of its iteration."""
-    stages = trace.stages
-    policies = {int(step): trace.log_policies[row] for row, step in enumerate(trace.policy_iterations)}
-    if rule.magnet == "refreshed":
-        for step, magnet in zip(stages.iterations[1:].tolist(), stages.log_magnets[1:], strict=True):
-            policies.setdefault(step, magnet)
-    places = set(stages.iterations.tolist())
-    steps = sorted(step for step in policies if rule.steady or step in places)
-    rows = np.searchsorted(stages.iterations, steps, side="right") - 1
-    return [Known(step, policies[step], stages.log_magnets[row], step in places) for step, row in zip(steps, rows.tolist(), strict=True)]
-
-
-def _stretches(rule: LogLinear, known: list[Known]) -> list[Stretch]:
-    """What lies between successive known iterations, where the state at the first is known: where the payoff is extrapolated, the policy of the step before must be."""
-    pairs = itertools.pairwise(known)
+def _begins(rule: LogLinear, steps: np.ndarray) -> np.ndarray:
+    """Which known iterations, all but the last, begin a stretch: where the payoff is extrapolated, those whose step before is known too, or that have none."""
     if rule.evaluation != "extrapolated":
-        return [Stretch(first, second) for first, second in pairs]
-    before = {each.step + 1: each.log_policy for each in known}
-    return [Stretch(first, second, before.get(first.step)) for first, second in pairs if first.step == 0 or first.step in before]
+        return np.arange(len(steps) - 1)
+    follows = np.diff(steps, prepend=-2) == 1
+    return np.flatnonzero(((steps == 0) | follows)[:-1])
 
 
-def _chosen(stretches: list[Stretch], steps: int) -> list[Stretch]:
-    """Stretches that fit into the budget, evenly over the run, the first and the last among them."""
+def _stretch(rule: LogLinear, known: KnownSteps, begin: int) -> Stretch:
+    """What lies between a known iteration and the next."""
+    remembers = rule.evaluation == "extrapolated" and known.steps[begin] > 0
+    return Stretch(known[begin], known[begin + 1], known[begin - 1].log_policy if remembers else None)
+
+
+def _chosen(lengths: np.ndarray, steps: int) -> np.ndarray:
+    """Which stretches of some lengths fit into the budget, evenly over the run, the first and the last among them."""
     budget = min(MOST_STEPS, max(FEWEST_STEPS, steps // SHARE))
-    lengths = np.array([stretch.steps for stretch in stretches], dtype=np.int64)
     short = np.flatnonzero(lengths <= budget / 2)
     number = len(short)
     while number:
         chosen = short[np.unique(np.linspace(0, len(short) - 1, number).round().astype(int))]
         if lengths[chosen].sum() <= budget:
-            return [stretches[place] for place in chosen.tolist()]
+            return chosen
         number = number * 4 // 5
-    return []
+    return short
 
 
 def _apart(one: np.ndarray, other: np.ndarray) -> float:

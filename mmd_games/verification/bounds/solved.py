@@ -14,6 +14,7 @@ from mmd_games.games.game import Game
 from mmd_games.loop.feedback import Exact, Payoffs
 from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
+from mmd_games.verification.bounds.known import KnownSteps
 from mmd_games.verification.bounds.rounding import UNIT, logit_residual, target_shift
 
 MOST_STAGES, FEWEST_STAGES = 200, 3
@@ -106,31 +107,15 @@ def solve_stages(trace: Trace) -> SolvedStages:
     ----------
     trace : Trace
     """
-    total, reason = len(trace.stages), _why_nothing(trace)
-    if reason:
+    rule, total, reason = log_linear_of(trace.algorithm), len(trace.stages), _why_nothing(trace)
+    if rule is None or reason:
         return SolvedStages((), total, reason=reason)
     products = int(trace.products[-1])
     large = trace.game.actions > LARGEST_SYSTEM
     number = FEWEST_STAGES if large else min(MOST_STAGES, max(FEWEST_STAGES, products // (2 * trace.game.actions)))
     chosen = np.unique(np.linspace(0, total - 1, min(total, number)).round().astype(int))
-    known = {index: known_policies(trace, index) for index in chosen.tolist()}
-    solved = _solve(trace, {index: policies for index, policies in known.items() if policies}, products // len(chosen))
+    solved = _solve(trace, KnownSteps(trace, rule), chosen, products // len(chosen))
     return SolvedStages(solved, total, len(chosen) - len(solved), large=large)
-
-
-def known_policies(trace: Trace, stage: int) -> dict[int, np.ndarray]:
-    """The policies that are known in a stage, by iteration: the recorded ones, and where the magnet is refreshed the magnets of this stage and of the next."""
-    stages, rule = trace.stages, log_linear_of(trace.algorithm)
-    first = int(stages.iterations[stage])
-    last = int(stages.iterations[stage + 1]) if stage + 1 < len(stages) else trace.steps
-    inside = np.flatnonzero((trace.policy_iterations >= first) & (trace.policy_iterations <= last))
-    known = {int(trace.policy_iterations[row]): trace.log_policies[row] for row in inside}
-    if rule is not None and rule.magnet == "refreshed":
-        if stage > 0 or not rule.uniform_reference:
-            known.setdefault(first, stages.log_magnets[stage])
-        if stage + 1 < len(stages):
-            known.setdefault(last, stages.log_magnets[stage + 1])
-    return dict(sorted(known.items()))
 
 
 def _why_nothing(trace: Trace) -> str:
@@ -152,13 +137,15 @@ def _why_nothing(trace: Trace) -> str:
     return ""
 
 
-def _solve(trace: Trace, known: dict[int, dict[int, np.ndarray]], products: int) -> tuple[SolvedStage, ...]:
-    """The stages of which some policies are known, less those whose equilibrium cannot be computed well enough."""
-    if not known:
+def _solve(trace: Trace, known: KnownSteps, chosen: np.ndarray, products: int) -> tuple[SolvedStage, ...]:
+    """Those of the chosen stages of which some policies are known, less those whose equilibrium cannot be computed well enough."""
+    begins, ends = known.of_stages(chosen)
+    chosen, begins, ends = (each[ends > begins] for each in (chosen, begins, ends))
+    if not len(chosen):
         return ()
-    game, rows, scale = trace.game, np.array(list(known)), float(trace.game.scale)
-    strengths, log_magnets = trace.stages.magnet_strengths[rows], trace.stages.log_magnets[rows]
-    last = np.array([policies[max(policies)] for policies in known.values()])
+    game, scale = trace.game, float(trace.game.scale)
+    strengths, log_magnets = trace.stages.magnet_strengths[chosen], trace.stages.log_magnets[chosen]
+    last = known.log_policies(ends - 1)
     if game.actions > LARGEST_SYSTEM:
         log_policies = np.array([_by_products(game, *given, products) for given in zip(strengths.tolist(), log_magnets, last, strict=True)])
     else:
@@ -169,17 +156,16 @@ def _solve(trace: Trace, known: dict[int, dict[int, np.ndarray]], products: int)
     errors = logit_residual(game, log_policies, log_magnets, strengths)
     return tuple(
         SolvedStage(
-            step_size=float(trace.stages.step_sizes[index]),
+            step_size=float(trace.stages.step_sizes[chosen[row]]),
             magnet_strength=float(strengths[row]),
             log_magnet=log_magnets[row],
             log_policy=log_policies[row],
             error=float(errors[row]),
             ratio=scale / float(strengths[row]),
-            times=np.array(list(policies)),
-            log_policies=np.array(list(policies.values())),
+            times=known.steps[begins[row] : ends[row]],
+            log_policies=known.log_policies(np.arange(begins[row], ends[row])),
         )
-        for row, (index, policies) in enumerate(known.items())
-        if errors[row] <= SOLVED
+        for row in np.flatnonzero(errors <= SOLVED).tolist()
     )
 
 
