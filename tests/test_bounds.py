@@ -953,6 +953,11 @@ def test_replays_that_tell_nothing_are_passed_over(monkeypatch: pytest.MonkeyPat
             0.75,
             "from iteration 0 to 1 the replay ends 2.5e-01 away, 1.5 times what rounding explains.",
         ),
+        ((0.25, math.nan), (0.75, 0.25), None, None, None, None): (
+            Verdict.REFUTED,
+            0.75,
+            "from iteration 0 to 1 the replay ends 2.5e-01 away, nan times what rounding explains.",
+        ),
         (None,) * 6: (Verdict.INCONCLUSIVE, None, "no stretch between known policies is short enough for its rounding to be bounded."),
     }
     for found, expected in said.items():
@@ -1102,6 +1107,10 @@ def test_a_bound_of_nothing_holds_for_nothing(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(fejer_module, "ENTRIES", 5)
     monkeypatch.setattr(fejer_module, "_refreshes", lambda *given: even)
     assert "at iteration 10 KL" in check_fejer(trace, nash).detail
+    # What is no number is passed over by nothing that comes after it.
+    parts = iter([np.array([math.nan]), np.full(1, 0.25), np.full(1, 0.25)])
+    monkeypatch.setattr(fejer_module, "_refreshes", lambda *given: dataclasses.replace(even, fallen=next(parts)))
+    assert check_fejer(trace, nash).verdict is Verdict.REFUTED
     shares = regularised_gap_module._share(np.array([0.0, 0.25, 0.25]), np.array([0.0, 0.0, 0.5]))
     assert shares.tolist() == [0.0, math.inf, 0.5]
 
