@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 import mmd_games as mg
 from mmd_games.arrays import block_slices
 from mmd_games.equilibria.exact import exact_equilibrium, rounding, search
-from mmd_games.equilibria.exact.integers import mirrored, whole_numbers
+from mmd_games.equilibria.exact.integers import ExactTable, whole_numbers
 from mmd_games.equilibria.exact.proof import ExactEquilibrium, prove
 from mmd_games.equilibria.exact.support_system import SupportSystem
 from mmd_games.equilibria.exact.tableau import Tableau
@@ -102,12 +102,13 @@ def test_pivots_lead_to_the_optimum_from_any_basis(game, random):
     matrix, unit = whole_numbers(game.table())
     rows, columns = len(matrix), len(matrix[0])
     policies = []
-    for view, size, other in ((mirrored(matrix), rows, columns), (matrix, columns, rows)):
+    table = ExactTable(matrix)
+    for view, size, other in ((table.mirrored.rows, rows, columns), (matrix, columns, rows)):
         tableau = Tableau(view, work=1e9)
         tableau.enter(random.sample(range(other), random.randint(0, other)), random.sample(range(size), random.randint(0, size)))
         tableau.optimise()
         policies.append(tableau.inside())
-    proof = prove(matrix, unit, policies[-len(game.blocks) :])
+    proof = prove(table, unit, policies[-len(game.blocks) :])
     check(game, proof)
 
 
@@ -171,7 +172,7 @@ def test_the_average_of_vertices_is_inside_the_face(spec, monkeypatch):
 @pytest.mark.parametrize("weights", [[[1, 0], [1, 0]], [[1, 1], [3, -1]], [[-1, 3], [1, 1]], [[0, 0], [1, 1]], [[1, 1], [1, 2]]])
 def test_what_is_no_equilibrium_is_not_proved(weights):
     """In matching pennies and, against weights that are no policy, in a game in which all earn the same."""
-    pennies, ties = [[1, -1], [-1, 1]], [[0, 0], [0, 0]]
+    pennies, ties = ExactTable([[1, -1], [-1, 1]]), ExactTable([[0, 0], [0, 0]])
     assert prove(pennies, Fraction(1), weights) is None
     assert (prove(ties, Fraction(1), weights) is None) == (min(map(min, weights)) < 0 or weights[0] == [0, 0])
 

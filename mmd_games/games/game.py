@@ -212,9 +212,11 @@ def exact_gap(game: Game, policy: Array) -> Fraction:
         raise InputError(f"{game.name} has no stored payoffs to be taken as exact; certified_gap bounds the gap in floating point.")
     matrix, matrix_unit = as_integers(np.asarray(stored, dtype=np.float64))
     rows, columns = (as_integers(policy[block_slices(game.blocks)[player]])[0].astype(object) for player in (0, -1))
-    matrix = matrix.astype(object)
-    best = Fraction(max((matrix @ columns).tolist()), sum(columns.tolist()))
-    worst = Fraction(min((rows @ matrix).tolist()), sum(rows.tolist()))
+    entries = matrix.astype(object)
+    received = entries @ columns
+    # Where both players hold the same weights, a skew table has the one pay what the other receives.
+    paid = -received if len(game.blocks) == 1 and np.array_equal(matrix, -matrix.T) else rows @ entries
+    best, worst = Fraction(max(received.tolist()), sum(columns.tolist())), Fraction(min(paid.tolist()), sum(rows.tolist()))
     return (best - worst) * matrix_unit
 
 

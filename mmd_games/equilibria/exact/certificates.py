@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mmd_games.arrays import Array, block_slices
-from mmd_games.equilibria.exact.integers import lowest_terms, whole_numbers
+from mmd_games.equilibria.exact.integers import ExactTable, lowest_terms, whole_numbers
 from mmd_games.equilibria.exact.proof import decimal, value_and_slacks
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, exact_gap
@@ -51,8 +51,8 @@ def equilibrium_certificate(equilibrium: NashEquilibrium, game: Game) -> dict[st
     if equilibrium.blocks != game.blocks or equilibrium.game != game.name:
         raise InputError(f"The equilibrium is of {equilibrium.game}, not of {game.name}.")
     matrix, unit = whole_numbers(game.table())
-    found = value_and_slacks(matrix, [_weights(policy) for policy in proof.policies])
-    if found is None or found[0] * unit != proof.value:
+    found = value_and_slacks(ExactTable(matrix), unit, [_weights(policy) for policy in proof.policies])
+    if found is None or found[0] != proof.value:
         raise InputError(f"The equilibrium is of another table than that of {game.name}, though of that name and size.")
     return _signed(
         {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cached_property
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -33,31 +34,47 @@ def whole_numbers(table: np.ndarray) -> tuple[Table, Fraction]:
     return (matrix // factor).tolist(), factor * unit
 
 
+class ExactTable:
+    """A table of integers, in Python's lists to look entries up, and in FLINT's form to multiply it.
+
+    Parameters
+    ----------
+    rows : list of list of int
+        What the row player receives, (m, n).
+    """
+
+    def __init__(self, rows: Table):
+        self.rows = rows
+
+    @cached_property
+    def matrix(self) -> fmpz_mat:
+        """The table for FLINT, made once: to copy it takes longer than to multiply it."""
+        from flint import fmpz_mat
+
+        return fmpz_mat(self.rows)
+
+    @cached_property
+    def mirrored(self) -> ExactTable:
+        """The game as the column player sees it, −Aᵀ."""
+        return ExactTable([[-entry for entry in column] for column in zip(*self.rows, strict=True)])
+
+    def received(self, columns: Sequence[int]) -> list[int]:
+        """The table times weights of its columns, (m,)."""
+        from flint import fmpz_mat
+
+        return [int(entry) for entry in (self.matrix * fmpz_mat(len(columns), 1, list(columns))).entries()]
+
+    def paid(self, rows: Sequence[int]) -> list[int]:
+        """Weights of the rows times the table, (n,)."""
+        from flint import fmpz_mat
+
+        return [int(entry) for entry in (fmpz_mat(1, len(rows), list(rows)) * self.matrix).entries()]
+
+
 def lowest_terms(weights: Sequence[int]) -> list[int]:
     """Weights divided by their greatest common factor."""
     factor = gcd(*weights) or 1
     return [weight // factor for weight in weights]
-
-
-def mirrored(matrix: Table) -> Table:
-    """The game as the column player sees it, −Aᵀ."""
-    return [[-entry for entry in column] for column in zip(*matrix, strict=True)]
-
-
-def products(matrix: Table, weights: Sequence[int]) -> list[int]:
-    """The matrix times the weights, (m,)."""
-    from flint import fmpz_mat
-
-    return [int(entry) for entry in (fmpz_mat(matrix) * fmpz_mat(len(weights), 1, list(weights))).entries()]
-
-
-def both_products(matrix: Table, rows: Sequence[int], columns: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The matrix times weights of its columns, (m,), and weights of its rows times the matrix, (n,)."""
-    from flint import fmpz_mat
-
-    table = fmpz_mat(matrix)
-    received, paid = table * fmpz_mat(len(columns), 1, list(columns)), fmpz_mat(1, len(rows), list(rows)) * table
-    return [int(entry) for entry in received.entries()], [int(entry) for entry in paid.entries()]
 
 
 def independent(matrix: fmpz_mat) -> tuple[list[int], list[int]]:
@@ -81,6 +98,8 @@ def independent(matrix: fmpz_mat) -> tuple[list[int], list[int]]:
 def _pivots(matrix: object) -> list[int]:
     """The columns in which the rows of the reduced echelon form begin."""
     echelon, rank = matrix.rref()  # type: ignore[attr-defined]
+    if rank == echelon.ncols():
+        return list(range(rank))  # to look at the entries takes longer than to reduce the matrix
     entries, columns, found, column = echelon.entries(), echelon.ncols(), [], 0
     for row in range(rank):
         while entries[row * columns + column] == 0:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import takewhile
 from typing import Any
 
-from mmd_games.equilibria.exact.integers import Table, both_products, lowest_terms, mirrored, products
+from mmd_games.equilibria.exact.integers import ExactTable, lowest_terms
 from mmd_games.equilibria.exact.support_system import SupportSystem
 
 Policies = tuple[tuple[Fraction, ...], ...]
@@ -89,58 +89,56 @@ def ratio(value: Fraction) -> str:
     return decimal(value.numerator) if value.denominator == 1 else f"{decimal(value.numerator)}/{decimal(value.denominator)}"
 
 
-def prove(matrix: Table, unit: Fraction, weights: Sequence[Sequence[int]]) -> ExactEquilibrium | None:
+def prove(table: ExactTable, unit: Fraction, weights: Sequence[Sequence[int]]) -> ExactEquilibrium | None:
     """Check that weights are an equilibrium, and say what follows; None where they are none.
 
     Parameters
     ----------
-    matrix : list of list of int
+    table : ExactTable
         The row player's payoffs over `unit`, (m, n).
     unit : Fraction
     weights : sequence of sequence of int
         Policies but for their sums, one a block.
     """
     weights = [lowest_terms(policy) for policy in weights]
-    found = value_and_slacks(matrix, weights)
+    found = value_and_slacks(table, unit, weights)
     if found is None:
         return None
     value, slacks = found
     strict = all(chance or slack for policy, losses in zip(weights, slacks, strict=True) for chance, slack in zip(policy, losses, strict=True))
-    unique, another = _uniqueness(matrix, weights) if strict else (None, None)
+    unique, another = _uniqueness(table, weights) if strict else (None, None)
     return ExactEquilibrium(
         policies=tuple(map(_policy, weights)),
-        value=value * unit,
-        slacks=tuple(tuple(slack * unit for slack in losses) for losses in slacks),
+        value=value,
+        slacks=slacks,
         strictly_complementary=strict,
         unique=unique,
         another=another,
     )
 
 
-def value_and_slacks(matrix: Table, weights: Sequence[Sequence[int]]) -> tuple[Fraction, list[list[Fraction]]] | None:
-    """The value, and each policy's slacks, over the unit of the matrix; None where the weights are no equilibrium."""
+def value_and_slacks(table: ExactTable, unit: Fraction, weights: Sequence[Sequence[int]]) -> tuple[Fraction, Policies] | None:
+    """The value, and each policy's slacks; None where the weights are no equilibrium of the table over this unit."""
     if any(min(policy) < 0 or sum(policy) <= 0 for policy in weights):
         return None
-    rows, columns = weights[0], weights[-1]
-    received, paid = both_products(matrix, rows, columns)
-    totals = sum(rows), sum(columns)
-    value = Fraction(max(received), totals[1])
-    if Fraction(min(paid), totals[0]) != value:
+    received, paid = table.received(weights[-1]), table.paid(weights[0])
+    best, least, row_total, column_total = max(received), min(paid), sum(weights[0]), sum(weights[-1])
+    if best * row_total != least * column_total:
         return None
     # With both sides of the value equal, complementarity follows: what is played has no slack.
-    slacks = [[value - Fraction(entry, totals[1]) for entry in received], [Fraction(entry, totals[0]) - value for entry in paid]]
-    return value, slacks[: len(weights)]
+    losses = [([best - entry for entry in received], column_total), ([entry - least for entry in paid], row_total)]
+    return Fraction(best, column_total) * unit, tuple(_quotients(side, total, unit) for side, total in losses[: len(weights)])
 
 
-def _uniqueness(matrix: Table, weights: list[list[int]]) -> tuple[bool | None, Policies | None]:
+def _uniqueness(table: ExactTable, weights: list[list[int]]) -> tuple[bool | None, Policies | None]:
     """Of a strictly complementary equilibrium: every other one satisfies the equations of its support, and near it all their solutions are equilibria."""
     supports = [[action for action, weight in enumerate(policy) if weight] for policy in weights]
-    views = [(matrix, supports[0], supports[-1], len(weights) - 1)]
+    views = [(table, supports[0], supports[-1], len(weights) - 1)]
     if len(weights) > 1:
-        views.append((mirrored(matrix), supports[1], supports[0], 0))
+        views.append((table.mirrored, supports[1], supports[0], 0))
     dimensions = []
     for view, tied, support, block in views:
-        system = SupportSystem(view, tied, support, [float(weight > 0) for weight in weights[block]])
+        system = SupportSystem(view.rows, tied, support, [float(weight > 0) for weight in weights[block]])
         dimensions.append(system.dimension)
         direction = system.direction()
         if direction is not None:
@@ -151,9 +149,9 @@ def _uniqueness(matrix: Table, weights: list[list[int]]) -> tuple[bool | None, P
     return (True if not any(dimensions) else None), None
 
 
-def _moved(view: Table, weights: list[int], direction: list[int]) -> list[int]:
+def _moved(view: ExactTable, weights: list[int], direction: list[int]) -> list[int]:
     """As far from a strictly complementary policy as it stays one of an equilibrium: until an action is played no more, or another one has no slack left."""
-    payoffs, changes = products(view, weights), products(view, direction)
+    payoffs, changes = view.received(weights), view.received(direction)
     best = payoffs.index(max(payoffs))
     steps = [Fraction(weight, -change) for weight, change in zip(weights, direction, strict=True) if change < 0]
     steps += [Fraction(payoffs[best] - payoff, change - changes[best]) for payoff, change in zip(payoffs, changes, strict=True) if change > changes[best]]
@@ -162,8 +160,13 @@ def _moved(view: Table, weights: list[int], direction: list[int]) -> list[int]:
 
 
 def _policy(weights: Sequence[int]) -> tuple[Fraction, ...]:
-    total = sum(weights)
-    return tuple(Fraction(weight, total) for weight in weights)
+    return _quotients(weights, sum(weights))
+
+
+def _quotients(numbers: Sequence[int], total: int, unit: Fraction = Fraction(1)) -> tuple[Fraction, ...]:
+    """Parts of a total, in a unit: each is brought to lowest terms once, at the end."""
+    numerator, denominator = unit.numerator, total * unit.denominator
+    return tuple(Fraction(number * numerator, denominator) for number in numbers)
 
 
 def _texts(policies: Policies) -> list[list[str]]:

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from mmd_games.arrays import block_slices
-from mmd_games.equilibria.exact.integers import Table, mirrored, products, whole_numbers
+from mmd_games.equilibria.exact.integers import ExactTable, whole_numbers
 from mmd_games.equilibria.exact.proof import ExactEquilibrium, prove
 from mmd_games.equilibria.exact.support_system import SupportSystem
 from mmd_games.equilibria.exact.tableau import Tableau, WorkSpentError
@@ -39,8 +39,9 @@ def exact_equilibrium(game: Game, policy: np.ndarray, *, work: float = WORK) -> 
         What exact pivots may take, see :class:`~mmd_games.equilibria.exact.tableau.Tableau`. Where they are spent on the optimal face, the result is its first vertex.
     """
     matrix, unit = whole_numbers(game.table())
-    views = [matrix] if len(game.blocks) == 1 else [mirrored(matrix), matrix]
-    found = _on_supports(matrix, unit, views, [policy[part].tolist() for part in block_slices(game.blocks)])
+    table = ExactTable(matrix)
+    views = [table] if len(game.blocks) == 1 else [table.mirrored, table]
+    found = _on_supports(table, unit, views, [policy[part].tolist() for part in block_slices(game.blocks)])
     if found is not None:
         return found
     try:
@@ -49,25 +50,25 @@ def exact_equilibrium(game: Game, policy: np.ndarray, *, work: float = WORK) -> 
         tableau.optimise()
     except WorkSpentError:
         return None
-    found = prove(matrix, unit, [tableau.dual(), tableau.policy()][-len(views) :])
+    found = prove(table, unit, [tableau.dual(), tableau.policy()][-len(views) :])
     if found is not None and not found.strictly_complementary:
-        return _inside(matrix, unit, views, tableau) or found
+        return _inside(table, unit, views, tableau) or found
     return found
 
 
-def _on_supports(matrix: Table, unit: Fraction, views: list[Table], sides: list[list[float]]) -> ExactEquilibrium | None:
+def _on_supports(table: ExactTable, unit: Fraction, views: list[ExactTable], sides: list[list[float]]) -> ExactEquilibrium | None:
     """The strictly complementary equilibrium with the supports of two policies in floating point, or None."""
     weights = [_on_support(view, sides[-1 - block], sides[block]) for block, view in enumerate(views)]
-    return prove(matrix, unit, [side for side in weights if side]) if all(weights) else None
+    return prove(table, unit, [side for side in weights if side]) if all(weights) else None
 
 
-def _on_support(view: Table, opponent: Sequence[float], near: Sequence[float]) -> list[int] | None:
+def _on_support(view: ExactTable, opponent: Sequence[float], near: Sequence[float]) -> list[int] | None:
     """Weights, positive where a policy is, to which all that the opponent plays are best answers, and nothing else is."""
     tied = [action for action, chance in enumerate(opponent) if chance > 0]
     support = [action for action, chance in enumerate(near) if chance > 0]
-    for weights in SupportSystem(view, tied, support, near).solutions():
+    for weights in SupportSystem(view.rows, tied, support, near).solutions():
         if all(weights[action] > 0 for action in support):
-            payoffs = products(view, weights)
+            payoffs = view.received(weights)
             if all(payoff < payoffs[tied[0]] for action, payoff in enumerate(payoffs) if opponent[action] <= 0):
                 return weights
     return None
@@ -83,16 +84,16 @@ def _vertex(game: Game) -> tuple[list[int], list[int]]:
     return np.flatnonzero(rows).tolist(), np.flatnonzero(policy[parts[-1]] > TIED).tolist()
 
 
-def _inside(matrix: Table, unit: Fraction, views: list[Table], tableau: Tableau) -> ExactEquilibrium | None:
+def _inside(table: ExactTable, unit: Fraction, views: list[ExactTable], tableau: Tableau) -> ExactEquilibrium | None:
     """From an optimal basis, the equilibrium of largest support, in plainer numbers where they serve; None where the work is spent before."""
     try:
         weights = [tableau.inside()]
         if len(views) > 1:
-            mirror = Tableau(views[0], tableau.work)
+            mirror = Tableau(views[0].rows, tableau.work)
             mirror.enter(*tableau.mirrored_basis())
             mirror.optimise()
             weights.insert(0, mirror.inside())
     except WorkSpentError:
         return None
-    plainer = _on_supports(matrix, unit, views, [[weight / sum(side) for weight in side] for side in weights])
-    return plainer if plainer is not None else prove(matrix, unit, weights)
+    plainer = _on_supports(table, unit, views, [[weight / sum(side) for weight in side] for side in weights])
+    return plainer if plainer is not None else prove(table, unit, weights)

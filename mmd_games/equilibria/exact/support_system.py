@@ -44,9 +44,11 @@ class SupportSystem:
         self.guess = [0.0, *(near[column] for column in self.columns)]
         self.equations = [[-1, *(matrix[row][column] for column in self.columns)] for row in rows]
         self.equations.append([0, *([1] * len(self.columns))])
-        self.kept, self.solved = independent(fmpz_mat(self.equations))
+        self.matrix = fmpz_mat(self.equations)
+        self.kept, self.solved = independent(self.matrix)
         self.free = sorted(set(range(len(self.guess))) - set(self.solved))
-        self.kernel = fmpz_mat([[self.equations[row][column] for column in self.solved] for row in self.kept])
+        whole = len(self.solved) == len(self.guess) == len(self.equations)
+        self.kernel = self.matrix if whole else fmpz_mat([[self.equations[row][column] for column in self.solved] for row in self.kept])
 
     @property
     def dimension(self) -> int:
@@ -84,7 +86,7 @@ class SupportSystem:
             unknowns[column] = value
         for column, value in zip(self.free, given, strict=True):
             unknowns[column] = denominator * value
-        checked = fmpz_mat(self.equations) * fmpz_mat(len(unknowns), 1, unknowns)
+        checked = self.matrix * fmpz_mat(len(unknowns), 1, unknowns)
         if checked.entries() != [denominator * value for value in sums]:
             return None
         weights = [0] * self.size
