@@ -6,8 +6,8 @@ import numpy as np
 
 FIRST, RATIO = 32, 2**0.5
 """The first look is after one step in so many, and every further one after so many times the steps of the one before."""
-DOUBT, EARLY = 2.0, 4.0
-"""A run counts as late where not even so many times its present rate brings it there; or, in the first part in `EARLY` · `DOUBT` of its time, the whole time over `EARLY` times that spent."""
+DOUBT = 2.0
+"""A run counts as late where not even so many times its present rate brings it there."""
 
 
 class Outlook:
@@ -50,5 +50,4 @@ class Outlook:
         with np.errstate(divide="ignore", invalid="ignore"):  # a gap of 0, and what rounding makes of it, is not late
             fallen = np.log(before / lowest) / (step - since)
             missing = np.log(lowest / self._until)
-        doubt = max(DOUBT, self._by / (EARLY * step))
-        return bool(np.any(doubt * fallen * (self._by - step) < missing))
+        return bool(np.any(DOUBT * fallen * (self._by - step) < missing))

@@ -34,7 +34,7 @@ from mmd_games.verification.bounds.rounding import ROUNDINGS_OF_A_STEP, UNIT, la
 from mmd_games.verification.verdicts import Claim, Question, Verdict
 
 STATEMENT = "At every refresh KL(π*‖ρ) falls by KL(ρ⁺‖ρ) + (1 − c^K)/α · Σ slack·ρ⁺, up to the inexactness of K inner steps (share of the bound)"
-ENTRIES = 2**15
+ENTRIES = 2**14
 """Numbers of magnets worked on at a time: as many as stay in a processor's cache."""
 
 

@@ -11,7 +11,7 @@ from mmd_games.games.game import Game
 from mmd_games.verification.bounds.rounding import largest_logs, target_shift
 from mmd_games.verification.bounds.solved import SolvedStage
 
-ENTRIES = 2**16
+ENTRIES = 2**14
 """Numbers of policies worked on at a time, where a stage has no more: about as many as stay in a processor's cache."""
 
 
