@@ -126,9 +126,11 @@ def classify_convergence(iterations: Sequence[int] | Array, gaps: Sequence[float
     centres, y, _ = averages(times, logs)
     x, begun = centres / times[-1], used.times[0] / times[-1]
     # Turns are what a good shape leaves; in what a poor one leaves they would take the place of a better.
-    plain = min(fit_all(x, y, begun), key=lambda fit: fit.squares)
+    fits = fit_all(x, y, begun)
+    plain = min(fits, key=lambda fit: fit.squares)
     turns = rotations(x, plain.residuals, np.column_stack([np.ones(len(x)), plain.trend]))
-    fits = fit_all(x, y, begun, turns)
+    if turns.shape[1]:  # without any the same shapes would be fitted to the same record again
+        fits = fit_all(x, y, begun, turns)
     number = independent(min(fits, key=lambda fit: fit.squares).residuals, turns.shape[1])
     scores = {id(fit): number * math.log(fit.squares + len(x) * EXACT) + fit.parameters * math.log(number) for fit in fits}
 

@@ -122,19 +122,18 @@ def _mode(run: ObservedRun, index: int, mode: Mode) -> Measurement:
     if not math.isfinite(mode.exponent) or mode.exponent == 0:
         return Measurement(name, 0.0, reason="its factor is 0, or 1")
     bias = run.bend / amplitude
-    alone = run.times * (-math.log(mode.second) - mode.exponent) >= APART if mode.second > 0 else np.ones(len(run.times), dtype=bool)
-    usable = {NOT_APART: alone, NOT_LINEAR: bias <= BIAS * abs(mode.exponent), ROUNDED: amplitude > run.floors[index]}
+    usable = {NOT_APART: run.times * (-math.log(mode.second) - mode.exponent) >= APART} if mode.second > 0 else {}
+    usable |= {NOT_LINEAR: bias <= BIAS * abs(mode.exponent), ROUNDED: amplitude > run.floors[index]}
     return measure(name, mode.exponent, run.iterations, run.times, np.log(amplitude), usable, bias)
 
 
 def _action(run: ObservedRun, index: int, action: OffSupportAction) -> Measurement:
     if action.exponent == 0:
         return Measurement(action.label, 0.0, reason="it does not move")
-    # Its payoff is off by those of the modes, at first order.
-    bias = run.gain * (run.distance + run.along + run.mass)
-    near = bias <= BIAS * action.exponent
-    usable = {NOT_LINEAR: near, LAGGING: _since(near, run.times) >= action.settles}
-    return measure(action.label, action.exponent, run.iterations, run.times, run.log_odds[:, index], usable, bias)
+    usable = {NOT_LINEAR: run.push <= BIAS * action.exponent}
+    if action.settles > 0:
+        usable[LAGGING] = _since(usable[NOT_LINEAR], run.times) >= action.settles
+    return measure(action.label, action.exponent, run.iterations, run.times, run.log_odds[:, index], usable, run.push)
 
 
 def _since(holds: np.ndarray, times: np.ndarray) -> np.ndarray:
@@ -151,7 +150,7 @@ def _joint(run: ObservedRun, prediction: RatePrediction) -> Measurement:
     floor = float(np.linalg.norm(run.floors)) * math.sqrt(2.0)
     by_modes = prediction.decided_by == "modes"
     # Where actions decide the modes follow their mass in proportion, and move their log-odds.
-    bias = run.bend / run.distance if by_modes else run.gain * (run.distance + run.along + run.mass)
+    bias = run.bend / run.distance if by_modes else run.push
     usable = {
         NOT_APART: run.times >= asymptotic_from(prediction),
         HEAVY: run.mass < LIGHT,

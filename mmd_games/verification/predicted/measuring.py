@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -114,7 +115,7 @@ def measure(
     finite = np.isfinite(logs)
     first, stop = _longest(_all(finite, usable), times)
     if stop - first < FEWEST_ROWS or _lasts(first, stop, times) * abs(predicted) < SHORTEST:
-        return Measurement(name, predicted, reason=_reason(usable, finite, times, SHORTEST / abs(predicted)))
+        return Measurement(name, predicted, reason=_reason(usable, finite, (first, stop), times, SHORTEST / abs(predicted)))
     t, y = times[first:stop], logs[first:stop]
     slope, half_width = _line(t, y)
     middle = len(t) // 2
@@ -128,8 +129,9 @@ def measure(
 
 def _longest(ok: np.ndarray, times: np.ndarray) -> tuple[int, int]:
     """The stretch of rows without a gap that lasts longest."""
-    if not ok.any():
-        return 0, 0
+    holds = int(np.count_nonzero(ok))
+    if holds in (0, len(ok)):
+        return 0, holds
     framed = np.zeros(len(ok) + 2, dtype=bool)
     framed[1:-1] = ok
     edges = np.flatnonzero(framed[1:] != framed[:-1])
@@ -156,7 +158,7 @@ def _line(t: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 def _all(rows: np.ndarray, usable: dict[str, np.ndarray], *, but: str = "") -> np.ndarray:
     """Rows in which every condition holds but one."""
-    return np.all([rows, *(condition for what, condition in usable.items() if what != but)], axis=0)
+    return reduce(np.logical_and, (condition for what, condition in usable.items() if what != but), rows)
 
 
 def _lasts(first: int, stop: int, times: np.ndarray) -> float:
@@ -164,7 +166,7 @@ def _lasts(first: int, stop: int, times: np.ndarray) -> float:
     return float(times[stop - 1] - times[first]) if stop > first else 0.0
 
 
-def _reason(usable: dict[str, np.ndarray], finite: np.ndarray, times: np.ndarray, needed: float) -> str:
+def _reason(usable: dict[str, np.ndarray], finite: np.ndarray, stretch: tuple[int, int], times: np.ndarray, needed: float) -> str:
     """What kept the window short.
 
     Where the stretch lasts long enough, or may do so in the gaps before and after it, only rows are missing. Else it is the condition without which the
@@ -173,7 +175,7 @@ def _reason(usable: dict[str, np.ndarray], finite: np.ndarray, times: np.ndarray
     """
     if _lasts(*_longest(finite, times), times) < needed:
         return TOO_SHORT
-    first, stop = _longest(_all(finite, usable), times)
+    first, stop = stretch
     # A stretch that reaches the last row may just have begun.
     around = (max(first - 1, 0), stop + 1) if stop < len(times) else (first, stop)
     if first < stop < first + FEWEST_ROWS and _lasts(*around, times) >= needed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,6 +19,8 @@ ABOVE_ROUNDING = 100.0
 """What is measured must exceed rounding by this factor: then it moves a slope by a hundredth of its part of the window at most."""
 LARGEST_MEASURED = 200
 """So many modes, and so many actions, are measured: the slowest."""
+ROWS = 512
+"""So many policies are read at once: of more, every step on the way would be an array that takes fresh memory, and a third more time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,10 +60,15 @@ class ObservedRun:
     floors: np.ndarray
     gain: float
 
-    @property
+    @cached_property
     def bend(self) -> np.ndarray:
         """What is not linear in the amplitudes, a unit, at most: payoffs of second order, and those of the mass off the support."""
         return self.gain * (self.distance * (self.distance / 2 + self.along) + self.mass)
+
+    @cached_property
+    def push(self) -> np.ndarray:
+        """What moves the log-odds of an action besides its slack, a unit, at most: payoffs of the modes, at first order, and those of the mass off the support."""
+        return self.gain * (self.distance + self.along + self.mass)
 
 
 def observe(trace: Trace, prediction: RatePrediction) -> ObservedRun:
@@ -78,27 +86,24 @@ def observe(trace: Trace, prediction: RatePrediction) -> ObservedRun:
     by_refresh = prediction.unit == "refresh"
     iterations = trace.stages.iterations if by_refresh else trace.policy_iterations
     logs = trace.stages.log_magnets if by_refresh else trace.log_policies
-    target, shown = prediction.log_target, prediction.modes[:LARGEST_MEASURED]
-    seen = spectrum.coordinates(logs, target)
-    turning = seen @ spectrum.vectors.conj()
-    still = np.linalg.norm(seen - 2 * np.real(turning @ spectrum.vectors.T), axis=1)
-    regularised = prediction.target == "regularised"
-    # A mode of frequency 0 stands for all of them, which have one multiplier.
-    amplitudes = np.abs(seen @ np.array([mode.vector for mode in shown]).reshape(len(shown), seen.shape[1]).T.conj())
-    amplitudes[:, [mode.frequency == 0 for mode in shown]] = still[:, None]
     unplayed = np.setdiff1d(np.arange(trace.game.actions), spectrum.support)
-    mass = np.sum(np.exp(logs[:, unplayed]), axis=1)
-    moving = 2 * np.sum(np.abs(turning) ** 2, axis=1) + (still**2 if regularised else 0.0)
+    parts = (_read(rows, spectrum, prediction.log_target, unplayed) for rows in np.array_split(logs, len(logs) // ROWS + 1))
+    turning, still, mass, centre = (np.concatenate(each) for each in zip(*parts, strict=True))
+    regularised = prediction.target == "regularised"
+    # The spectrum lists frequencies from the largest on; a mode of frequency 0, the last, stands for all of them, which have one multiplier.
+    by_frequency = np.argsort([-mode.frequency for mode in prediction.modes], kind="stable")
+    amplitudes = np.column_stack([turning, still])[:, np.argsort(by_frequency)[:LARGEST_MEASURED]]
+    moving = 2 * np.sum(turning**2, axis=1) + (still**2 if regularised else 0.0)
     actions = np.array([action.action for action in prediction.actions[:LARGEST_MEASURED]], dtype=np.int64)
     log_masses = logs[:, actions]
-    centre = block_sum(logs[:, spectrum.support] * spectrum.policy, spectrum.blocks)
-    player = np.searchsorted(np.cumsum(trace.game.blocks), actions, side="right")
+    log_odds = centre[:, np.searchsorted(np.cumsum(trace.game.blocks), actions, side="right")]
+    np.subtract(log_masses, log_odds, out=log_odds)
     gain = rule.step_size if regularised else -drift_per_slack(rule)
     return ObservedRun(
         iterations=iterations,
         times=iterations / prediction.steps_per_unit,
         modes=amplitudes,
-        log_odds=log_masses - centre[:, player],
+        log_odds=log_odds,
         log_masses=log_masses,
         distance=np.sqrt(moving + mass**2),
         along=np.zeros(len(logs)) if regularised else still,
@@ -106,6 +111,16 @@ def observe(trace: Trace, prediction: RatePrediction) -> ObservedRun:
         floors=_floors(trace, prediction, spectrum),
         gain=float(gain * trace.game.scale * rule.products_per_step),
     )
+
+
+def _read(logs: np.ndarray, spectrum: Spectrum, log_target: np.ndarray, unplayed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of each policy the modulus of each mode's amplitude, the length of what does not turn, the mass off the support, and each player's mean on it, from which log-odds count."""
+    seen = spectrum.coordinates(logs, log_target)
+    amplitudes = seen @ spectrum.vectors.conj()
+    # Without modes of frequency 0 only rounding would be left.
+    still = np.linalg.norm(seen - 2 * np.real(amplitudes @ spectrum.vectors.T), axis=1) if spectrum.zero_modes else np.zeros(len(logs))
+    mass = np.sum(np.exp(logs[:, unplayed]), axis=1)
+    return np.abs(amplitudes), still, mass, block_sum(logs[:, spectrum.support] * spectrum.policy, spectrum.blocks)
 
 
 def _floors(trace: Trace, prediction: RatePrediction, spectrum: Spectrum) -> np.ndarray:

@@ -131,4 +131,5 @@ def _of_two_policies(payoffs: np.ndarray, policy: np.ndarray, blocks: Blocks) ->
 def _without_constants(values: np.ndarray, policy: np.ndarray, blocks: Blocks) -> np.ndarray:
     """Each player's direction √p removed: (..., k)."""
     root = np.sqrt(policy)
-    return values - root * np.repeat(block_sum(values * root, blocks), blocks, axis=-1)
+    shares = block_sum(values * root, blocks)
+    return values - root * (shares if len(blocks) == 1 else np.repeat(shares, blocks, axis=-1))
