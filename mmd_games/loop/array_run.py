@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mmd_games.arrays import Array, namespace, to_numpy
+from mmd_games.arrays import Array, to_numpy
 from mmd_games.games.game import Game
 from mmd_games.loop.feedback import Feedback, Payoffs
 from mmd_games.loop.outlook import Outlook
@@ -72,7 +72,6 @@ def run_arrays(
     algorithm, rule = runs.algorithm, runs.rule
     steady = rule is None or rule.steady
     most = math.inf if products is None else products
-    exp = namespace(runs.log_start).exp
     outlook = Outlook(until, leave) if until is not None and leave is not None else None
     unreached = set(range(len(runs)))
     traces: dict[int, Trace] = {}
@@ -80,7 +79,7 @@ def run_arrays(
     with np.errstate(over="ignore", invalid="ignore"):  # a policy that stops being finite is reported in words
         state = algorithm.init(runs.log_start)
         log_policy, step = runs.log_policy(state), 0
-        total = exp(log_policy)
+        total = 1.0 * payoffs.policy(log_policy)
         staged = rule is not None or getattr(algorithm, "has_stages", False)
         if staged:
             recorder.add_stage(0, state)
@@ -109,7 +108,7 @@ def run_arrays(
             state = algorithm.step(state, payoffs)
             step += 1
             log_policy = runs.log_policy(state)
-            total += exp(log_policy)
+            total += payoffs.policy(log_policy)
             if staged and steady and (state.log_magnet is not magnet or (rule is None and state.magnet_strength != strength)):
                 recorder.add_stage(step, state)
                 stage = recorder.stages.count

@@ -81,7 +81,7 @@ def run_compiled(
             finished = step >= last or len(traces) + len(reached) == len(runs)
             if not (finished or reached or kept):
                 continue
-            log_policy = loop.alone(rows.kept[:, row].copy())  # so that the rows of a visit do not stay for the sake of one
+            log_policy = loop.alone(rows.kept[:, row])
             if row in broken:
                 runs.require_policy(log_policy, np.ravel(gaps[row]).tolist(), step)
             recorder.add(step, products, gaps[row], averages[row], log_policy, pin=finished or bool(reached))

@@ -50,6 +50,7 @@ class Payoffs:
         self._product = product or game.payoffs
         self._exact = isinstance(feedback, Exact)
         self._learn = self._product if self._exact else feedback.begin(game)
+        self._policy: tuple[Array, Array] | None = None
         self._last: tuple[Array, Array] | None = None
 
     def __call__(self, log_policy: Array) -> Array:
@@ -57,9 +58,17 @@ class Payoffs:
         self.products += 1
         if self._exact and self._last is not None and self._last[0] is log_policy:
             return self._last[1]
-        return self._learn(namespace(log_policy).exp(log_policy))
+        if self._policy is not None and self._policy[0] is log_policy:
+            return self._learn(self._policy[1])
+        return self._learn(namespace(log_policy).exp(log_policy))  # not remembered: an algorithm of somebody's own may write into what it asks about
+
+    def policy(self, log_policy: Array) -> Array:
+        """The probabilities of a log-policy that nobody writes into any more, taken once for the loop, its gap and the step that evaluates there next."""
+        if self._policy is None or self._policy[0] is not log_policy:
+            self._policy = (log_policy, namespace(log_policy).exp(log_policy))
+        return self._policy[1]
 
     def gap(self, log_policy: Array) -> Array:
         """The exact duality gap at a log-policy, whatever the feedback; free where the algorithm evaluates there next."""
-        self._last = (log_policy, self._product(namespace(log_policy).exp(log_policy)))
+        self._last = (log_policy, self._product(self.policy(log_policy)))
         return self._game.gap_of_payoffs(self._last[1])

@@ -126,11 +126,11 @@ class Recorder:
         return self._refreshes.wants(stage)
 
     def add(self, step: int, products: int, gap: Array, average_gap: Array, log_policy: Array, *, pin: bool = False) -> None:
-        """Keep a row of a step that is wanted, and the policy where that is wanted too; a pinned row is kept with its policy."""
+        """Keep a row of a step that is wanted, and a copy of the policy where that is wanted too; a pinned row is kept with its policy."""
         row = (products, gap, average_gap)
         self._gaps.add(step, row, pin=pin)
         if pin or self._policies.wants(step):
-            self._policies.add(step, (row, log_policy), pin=pin)
+            self._policies.add(step, (row, log_policy.copy()), pin=pin)
 
     def add_refresh(self, stage: int, step: int, products: int, gap: Array, average_gap: Array) -> None:
         """Keep a row of the refresh with which a stage begins."""

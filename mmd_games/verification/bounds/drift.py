@@ -141,8 +141,7 @@ def _largest(values: np.ndarray) -> np.ndarray:
 
 def _deviation(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Root of the mean square under a policy, of all players together: (..., actions) → (..., 1)."""
-    values = np.where(weights > 0, values, 0.0)
-    return np.sqrt(np.sum(weights * values**2, axis=-1, keepdims=True))
+    return np.sqrt(np.einsum("...i,...i,...i->...", weights, values, values)[..., None])
 
 
 def _widening(policy: np.ndarray, other: np.ndarray) -> np.ndarray:

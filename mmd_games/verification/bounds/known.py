@@ -57,8 +57,8 @@ class KnownSteps(Sequence[Known]):
         return len(self.steps)
 
     def __getitem__(self, place: int) -> Known:  # type: ignore[override]
-        log_magnet = self._trace.stages.log_magnets[self._stage[place]]
-        return Known(int(self.steps[place]), self.log_policies(np.array([place]))[0], log_magnet, bool(self._is_stage[place]))
+        row, log_magnet = self._row[place], self._trace.stages.log_magnets[self._stage[place]]
+        return Known(int(self.steps[place]), log_magnet if row < 0 else self._trace.log_policies[row], log_magnet, bool(self._is_stage[place]))
 
     def log_policies(self, places: np.ndarray) -> np.ndarray:
         """The log-policies at some of the iterations, by their places: (places, actions)."""

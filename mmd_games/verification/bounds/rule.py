@@ -110,7 +110,7 @@ def _chosen(lengths: np.ndarray, steps: int) -> np.ndarray:
     short = np.flatnonzero(lengths <= budget / 2)
     number = len(short)
     while number:
-        chosen = short[np.unique(np.linspace(0, len(short) - 1, number).round().astype(int))]
+        chosen = short[np.linspace(0, len(short) - 1, number).round().astype(int)]
         if lengths[chosen].sum() <= budget:
             return chosen
         number = number * 4 // 5

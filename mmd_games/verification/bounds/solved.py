@@ -154,6 +154,9 @@ def _solve(trace: Trace, known: KnownSteps, chosen: np.ndarray, products: int) -
             alone = regularised_equilibrium(game, magnet_strength=strengths[row], log_magnet=log_magnets[row], log_start=last[row])
             log_policies[row] = alone.log_policy
     errors = logit_residual(game, log_policies, log_magnets, strengths)
+    counts = ends - begins
+    stops = np.cumsum(counts)
+    gathered = known.log_policies(np.arange(stops[-1]) + np.repeat(begins - stops + counts, counts))
     return tuple(
         SolvedStage(
             step_size=float(trace.stages.step_sizes[chosen[row]]),
@@ -163,7 +166,7 @@ def _solve(trace: Trace, known: KnownSteps, chosen: np.ndarray, products: int) -
             error=float(errors[row]),
             ratio=scale / float(strengths[row]),
             times=known.steps[begins[row] : ends[row]],
-            log_policies=known.log_policies(np.arange(begins[row], ends[row])),
+            log_policies=gathered[stops[row] - counts[row] : stops[row]],
         )
         for row in np.flatnonzero(errors <= SOLVED).tolist()
     )
