@@ -25,7 +25,7 @@ from mmd_games.verification.predicted import RatePrediction, local_rates, predic
 from mmd_games.verification.predicted import spectrum as spectrum_module
 from mmd_games.verification.predicted.multipliers import drift_per_slack, lag_of_drift, mode_multipliers, smallest_refresh
 from mmd_games.verification.predicted.parts import Mode, OffSupportAction
-from mmd_games.verification.predicted.rest_point import given_point, known_point, nash_point, regularised_point
+from mmd_games.verification.predicted.rest_point import given_point, nash_point, regularised_point
 from mmd_games.verification.predicted.spectrum import LARGEST_SUPPORT, spectrum_of
 
 MPO, MMD, PU = mg.MagneticPreferenceOptimization, mg.MagneticMirrorDescent, mg.PolicyUpdate
@@ -832,7 +832,7 @@ def test_a_known_equilibrium_may_have_the_gap_that_it_is_known_to_have(scale: fl
 
     def point(relative: float, **changes: Any) -> rest_point.RestPoint:
         policy = found.policy + relative * scale / gap * 1e-6 * np.array([1, -1, 0])
-        return known_point(game, replace(found, policy=policy, **changes))
+        return nash_point(game, replace(found, policy=policy, **changes))
 
     assert point(0.99e-9, gap=0.0, gap_error=0.0).support.tolist() == [0, 1, 2]
     with pytest.raises(mg.InputError, match="at most 1e-09 L = "):

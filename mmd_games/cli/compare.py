@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from mmd_games import algorithms, report
 from mmd_games.cli.again import command_for_run
 from mmd_games.cli.app import AsJson, FeedbackSpec, Payoffs, Source, Start, Symmetrise, Tolerance, Whole, app
-from mmd_games.cli.playing import common_start, game_from, run
+from mmd_games.cli.playing import common_start, foretelling, game_from, run
 from mmd_games.errors import require_positive, require_whole
 from mmd_games.loop import DEFAULT_STEPS, feedback_from
 from mmd_games.loop.budget import steps_within
@@ -45,14 +45,16 @@ def compare(
     report.require_writable(out)
     game = game_from(source, payoffs, symmetrise)
     allowed = default_tolerance(game) if tolerance is None else tolerance
-    start = common_start(game, chosen, start)
+    reference = judged_by = foretelling(game)
+    start = common_start(game, chosen, start, reference)
     results = []
     for method in chosen:
-        trace, notes = run(game, method, products, allowed, start, told, products)
+        trace, notes = run(game, method, products, allowed, start, told, products, reference=reference)
         # What a step spends is the method's own: made again, the run takes as many steps as its products paid for.
         steps = trace.steps if trace.stopped == "budget" else steps_within(products, method, game)
         again = command_for_run(source, trace, steps, allowed, start=start, feedback=feedback, payoffs=payoffs, symmetrise=symmetrise)
-        results.append(report.verify(trace, allowed, notes=notes, reproduce=again))
+        results.append(report.verify(trace, allowed, notes=notes, reproduce=again, reference=judged_by))
+        judged_by = results[0].reference
         if trace.stopped == "interrupted":
             break
     report.save_comparison(results, out)

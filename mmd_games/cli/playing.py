@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmd_games import games
+from mmd_games.equilibria import NashEquilibrium, nash
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game
 from mmd_games.loop import StderrProgress, Trace, default_start, solve, start_from_spec
@@ -33,13 +34,26 @@ def game_from(source: str, payoffs: bool, symmetrise: bool) -> Game:
     return games.from_spec(source)
 
 
+def foretelling(game: Game) -> NashEquilibrium | None:
+    """The equilibrium at which rates are predicted before the runs of a game, and which judges them; None in larger games."""
+    return nash(game) if game.actions <= LARGEST_FORETOLD else None
+
+
 def run(
-    game: Game, algorithm: Any, steps: int, tolerance: float, start: str | None, feedback: Feedback, products: int | None = None
+    game: Game,
+    algorithm: Any,
+    steps: int,
+    tolerance: float,
+    start: str | None,
+    feedback: Feedback,
+    products: int | None = None,
+    *,
+    reference: NashEquilibrium | None,
 ) -> tuple[Trace, tuple[str, ...]]:
     """Run to a tenth of the tolerance, so that the tolerance itself lies inside the record; to the end of the budget where theory predicts that the settings move away."""
     policy, notes = default_start(game, tolerance) if start is None else (start_from_spec(start, game), ())
     until: float | None = tolerance / 10
-    if _moves_away(game, algorithm):
+    if _moves_away(game, algorithm, reference):
         until, said = None, "theory predicts that these settings move away from the equilibrium: the run is not stopped at the tolerance"
         if start is None and not notes:
             policy, said = start_from_spec(REVEALING, game), f"{said}, and begins at {REVEALING}"
@@ -48,10 +62,11 @@ def run(
     return trace, (*notes, *never_played(policy))
 
 
-def common_start(game: Game, methods: Sequence[Any], start: str | None) -> str | None:
+def common_start(game: Game, methods: Sequence[Any], start: str | None, reference: NashEquilibrium | None) -> str | None:
     """One start for all methods: that of the methods which move away, where there is such a one and none is given."""
-    return REVEALING if start is None and any(_moves_away(game, method) for method in methods) else start
+    return REVEALING if start is None and any(_moves_away(game, method, reference) for method in methods) else start
 
 
-def _moves_away(game: Game, algorithm: Any) -> bool:
-    return game.actions <= LARGEST_FORETOLD and predict_rate(game, algorithm).kind == "diverges"
+def _moves_away(game: Game, algorithm: Any, reference: NashEquilibrium | None) -> bool:
+    """What theory says at the equilibrium that :func:`foretelling` found; nothing where there is none."""
+    return reference is not None and predict_rate(game, algorithm, reference=reference).kind == "diverges"

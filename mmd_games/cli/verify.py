@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from mmd_games import algorithms, report
 from mmd_games.cli.again import command_for_run, command_for_trace
 from mmd_games.cli.app import FEEDBACK, AsJson, Out, Payoffs, Source, Start, Symmetrise, Tolerance, Whole, app
-from mmd_games.cli.playing import game_from, run
+from mmd_games.cli.playing import foretelling, game_from, run
 from mmd_games.cli.recorded import recorded_run
 from mmd_games.equilibria import gap_certificate, write_certificate
 from mmd_games.errors import InputError, require_positive, require_whole
@@ -50,15 +50,16 @@ def verify(
         report.require_writable(out)
     game = game_from(source, payoffs, symmetrise)
     allowed = default_tolerance(game) if tolerance is None else tolerance
+    reference = foretelling(game) if trace is None else None
     if trace is not None:
         made, notes = recorded_run(trace, game), ()
         again = command_for_trace(source, trace, allowed, payoffs=payoffs, symmetrise=symmetrise)
     else:
         budget = DEFAULT_STEPS if steps is None else steps
-        made, notes = run(game, method, budget, allowed, start, told)
+        made, notes = run(game, method, budget, allowed, start, told, reference=reference)
         again = command_for_run(source, made, budget, allowed, start=start, feedback=spoken, payoffs=payoffs, symmetrise=symmetrise)
     try:
-        result = report.verify(made, allowed, notes=notes, reproduce=again)
+        result = report.verify(made, allowed, notes=notes, reproduce=again, reference=reference)
     except InputError as error:
         raise error if trace is None else InputError(f"{trace}: {error}") from None
     if out is not None:

@@ -14,6 +14,8 @@ from mmd_games.games.game import Game, exact_gap, gap_bound
 from mmd_games.games.rounding import SMALLEST, UNIT
 from mmd_games.games.table_game import TableGame
 
+LARGEST_GAP = 1e-9
+"""A policy of a larger gap, over L, is no equilibrium."""
 DEFAULT_TOLERANCE = 1e-9
 """Where none is given, a gap of this many L is asked for."""
 SEEN = 100
@@ -52,6 +54,31 @@ def certify(
     found = facts(game, policy, payoffs, np.asarray(scale))
     said = {"method": method, "selection": selection, "iterations": iterations, "tolerance": tolerance, "notes": notes}
     return equilibrium_of(game, policy, gap, error, *found, scale, **said)
+
+
+def certified_again(game: Game, equilibrium: NashEquilibrium) -> NashEquilibrium:
+    """An equilibrium that was computed before, with what it is worth in this game: gap, slacks and margin are computed again.
+
+    Raises
+    ------
+    InputError
+        For one of another game: of other actions, or with a gap in this game above 1e-9 L, unless it was no smaller where it was found.
+    """
+    if not isinstance(equilibrium, NashEquilibrium):
+        raise InputError(f"A Nash equilibrium is expected, as mg.nash(game) returns it; got {type(equilibrium).__name__}.")
+    if equilibrium.blocks != game.blocks:
+        theirs, ours = (" + ".join(map(str, blocks)) for blocks in (equilibrium.blocks, game.blocks))
+        raise InputError(f"The equilibrium given is of {equilibrium.game}, of {theirs} actions; {game.name} has {ours}.")
+    said = {name: getattr(equilibrium, name) for name in ("method", "selection", "iterations", "notes")}
+    larger = float(game.scale) / equilibrium.scale if equilibrium.scale else 1.0
+    found = certify(game, equilibrium.policy, equilibrium.tolerance * larger, **said)
+    allowed = LARGEST_GAP * found.scale
+    if found.gap - found.gap_error > max(allowed, equilibrium.gap + equilibrium.gap_error):
+        raise InputError(
+            f"The equilibrium given is of {equilibrium.game}, and none of {game.name}: its gap there is {found.gap:.3g}, "
+            f"at most {LARGEST_GAP:g} L = {allowed:.3g} would be right."
+        )
+    return found
 
 
 def facts(game: Game, policy: np.ndarray, payoffs: np.ndarray, scale: np.ndarray) -> tuple[Any, np.ndarray, Any]:

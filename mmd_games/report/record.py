@@ -107,7 +107,9 @@ class Report:
         return Path(directory)
 
 
-def verify(trace: Trace, tolerance: float | None = None, *, notes: tuple[str, ...] = (), reproduce: str = "") -> Report:
+def verify(
+    trace: Trace, tolerance: float | None = None, *, notes: tuple[str, ...] = (), reproduce: str = "", reference: NashEquilibrium | None = None
+) -> Report:
     """Judge a run: did its last iterate reach the game's Nash equilibrium, and at a linear rate?
 
     Parameters
@@ -120,10 +122,13 @@ def verify(trace: Trace, tolerance: float | None = None, *, notes: tuple[str, ..
         Printed with the report.
     reproduce : str
         The command that makes the report again, printed with it.
+    reference : NashEquilibrium, optional
+        Of the trace's game, as :func:`mmd_games.nash` returns it, where several runs of one game are judged; default computed. It is not taken at its word: gap, slacks and
+        support are checked against the game.
 
     Returns
     -------
     Report
         Prints as text; ``report.save(directory)`` writes it out.
     """
-    return Report(trace, judge(trace, tolerance), notes, reproduce)
+    return Report(trace, judge(trace, tolerance, reference=reference), notes, reproduce)

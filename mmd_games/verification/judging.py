@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mmd_games.equilibria import NashEquilibrium, nash
+from mmd_games.equilibria.certificate import certified_again
 from mmd_games.errors import InputError, require_positive
 from mmd_games.games.game import Game
 from mmd_games.loop.trace import Trace
@@ -49,7 +50,7 @@ class Judgement:
     prediction: RatePrediction
 
 
-def judge(trace: Trace, tolerance: float | None = None) -> Judgement:
+def judge(trace: Trace, tolerance: float | None = None, *, reference: NashEquilibrium | None = None) -> Judgement:
     """Judge whether the last iterate reached the game's Nash equilibrium, and how.
 
     Parameters
@@ -57,18 +58,20 @@ def judge(trace: Trace, tolerance: float | None = None) -> Judgement:
     trace : Trace
     tolerance : float, optional
         Largest duality gap, in the game's units, that counts as an equilibrium; default 1e-8·L.
+    reference : NashEquilibrium, optional
+        Of the trace's game, where it has been computed already, independently of the run; all but its policy is computed again.
 
     Raises
     ------
     InputError
-        For a tolerance that is not positive, or a trace of fewer than three recorded gaps.
+        For a tolerance that is not positive, a trace of fewer than three recorded gaps, or a reference that is no equilibrium of the trace's game.
     """
     require_positive(tolerance=tolerance)
     if not isinstance(trace, Trace):
         raise InputError(f"A trace is judged, as mg.solve returns it or Trace.from_policies makes it; got {type(trace).__name__}.")
     game, tolerance = trace.game, default_tolerance(trace.game) if tolerance is None else float(tolerance)
     convergence = _convergence(trace, tolerance)
-    reference, allowed = nash(game), allowed_distance(game, tolerance)
+    reference, allowed = nash(game) if reference is None else certified_again(game, reference), allowed_distance(game, tolerance)
     convergence = by_refresh(trace, reference, convergence)
     prediction = prediction_for(trace, reference=reference)
     approaches = may_approach(trace, reference, prediction)

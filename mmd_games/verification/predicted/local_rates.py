@@ -21,7 +21,7 @@ from mmd_games.loop.stack import log_linear_of
 from mmd_games.verification.predicted.multipliers import drift_per_slack, lag_of_drift, mode_multipliers, smallest_refresh
 from mmd_games.verification.predicted.parts import Mode, OffSupportAction
 from mmd_games.verification.predicted.prediction import RatePrediction
-from mmd_games.verification.predicted.rest_point import RestPoint, given_point, known_point, nash_point, regularised_point
+from mmd_games.verification.predicted.rest_point import RestPoint, given_point, nash_point, regularised_point
 from mmd_games.verification.predicted.spectrum import LARGEST_SUPPORT, Spectrum, spectrum_of
 
 LARGEST_LISTED = 10_000
@@ -30,7 +30,14 @@ LARGEST_CHOSEN = 1000
 """Up to so many actions the equilibrium of largest entropy is computed where there are several."""
 
 
-def predict_rate(game: Game, algorithm: Any = None, *, at: Array | NashEquilibrium | None = None, log_magnet: Array | None = None) -> RatePrediction:
+def predict_rate(
+    game: Game,
+    algorithm: Any = None,
+    *,
+    at: Array | NashEquilibrium | None = None,
+    log_magnet: Array | None = None,
+    reference: NashEquilibrium | None = None,
+) -> RatePrediction:
     r"""Predict from the game alone how fast a method's last iterate comes to its limit, once it is near.
 
     Near a Nash equilibrium :math:`\pi^*` play is a sum of modes, which rotate among the actions of the support with the frequencies :math:`\omega` of
@@ -51,6 +58,8 @@ def predict_rate(game: Game, algorithm: Any = None, *, at: Array | NashEquilibri
         of largest support, of several the one of largest entropy (in games of up to 1,000 actions), to which methods go from the uniform start where it plays all actions.
     log_magnet : array (actions,), optional
         A fixed magnet's log-policy; default uniform. Not for other methods.
+    reference : NashEquilibrium, optional
+        One of largest support, where it has been computed already: what is predicted without `at` is the same, and takes less time.
 
     Returns
     -------
@@ -105,7 +114,8 @@ def predict_rate(game: Game, algorithm: Any = None, *, at: Array | NashEquilibri
         point, log_target = regularised_point(game, rule.magnet_strength, log_magnet)
         about = replace(about, target="regularised", log_target=log_target)
     else:
-        point = nash_point(game) if at is None else known_point(game, at) if isinstance(at, NashEquilibrium) else given_point(game, at)
+        known = reference if at is None else at
+        point = nash_point(game, known) if known is None or isinstance(known, NashEquilibrium) else given_point(game, known)
         about = replace(about, log_target=_log(point.policy))
     if point.refused or len(point.support) > LARGEST_SUPPORT:
         return replace(about, declined=point.refused or _too_large(len(point.support)))

@@ -9,14 +9,12 @@ import numpy as np
 
 from mmd_games.arrays import Array, block_slices
 from mmd_games.equilibria import NashEquilibrium, nash, regularised_equilibrium
-from mmd_games.equilibria.certificate import facts
+from mmd_games.equilibria.certificate import LARGEST_GAP, certified_again
 from mmd_games.errors import InputError
-from mmd_games.games.game import Game, certified_gap, check_policy, gap_bound
+from mmd_games.games.game import Game, certified_gap, check_policy
 
 PROVEN = 1e-11
 """Probabilities, and slacks over L, of less than this are rounding in a computed equilibrium."""
-LARGEST_GAP = 1e-9
-"""A given policy of a larger gap, over L, is no equilibrium."""
 APART = 100.0
 """A played action's probability exceeds its slack over L by this factor at least, and an unplayed one's slack its probability."""
 
@@ -42,46 +40,24 @@ class RestPoint:
     refused: str = ""
 
 
-def nash_point(game: Game) -> RestPoint:
-    """The Nash equilibrium of largest support, computed."""
-    found = nash(game)
-    return _computed(found, found.slack, found.margin)
-
-
-def known_point(game: Game, equilibrium: NashEquilibrium) -> RestPoint:
-    """A Nash equilibrium that was computed before; what it is in this game, gap, slacks and margin, is computed again.
+def nash_point(game: Game, equilibrium: NashEquilibrium | None = None) -> RestPoint:
+    """The Nash equilibrium of largest support, computed, or one that was computed before; refused where it is none, or not strictly complementary.
 
     Raises
     ------
     InputError
-        For one of another game: of other actions, or with a gap in this game above 1e-9 L, unless it was no smaller where it was found.
+        For an equilibrium of another game.
     """
-    policy, scale = equilibrium.policy, float(game.scale)
-    if equilibrium.blocks != game.blocks:
-        theirs, ours = (" + ".join(map(str, blocks)) for blocks in (equilibrium.blocks, game.blocks))
-        raise InputError(f"The equilibrium given is of {equilibrium.game}, of {theirs} actions; {game.name} has {ours}.")
-    payoffs, rounding = game.certified_payoffs(policy)
-    gap, error = map(float, gap_bound(game, policy, payoffs, rounding))
-    if gap - error > max(LARGEST_GAP * scale, equilibrium.gap + equilibrium.gap_error):
-        raise InputError(
-            f"The equilibrium given is of {equilibrium.game}, and none of {game.name}: its gap there is {gap:.3g}, "
-            f"at most {LARGEST_GAP:g} L = {LARGEST_GAP * scale:.3g} would be right."
-        )
-    _, slack, margin = facts(game, policy, payoffs, np.asarray(scale))
-    return _computed(equilibrium, slack, float(margin))
-
-
-def _computed(found: NashEquilibrium, slack: np.ndarray, margin: float) -> RestPoint:
-    """An equilibrium with its slacks, refused where it is none or not strictly complementary."""
+    found = nash(game) if equilibrium is None else certified_again(game, equilibrium)
     refused = ""
     if not found.converged:
         refused = f"no equilibrium was found to its tolerance, the best gap is {found.gap:.2g}."
-    elif margin < PROVEN:
+    elif found.margin < PROVEN:
         refused = (
             "which actions an equilibrium plays is not known beyond rounding: "
             f"some action has neither a probability nor a slack over L of {PROVEN:g} and more, so this equilibrium may not be strictly complementary."
         )
-    return RestPoint(found.policy, np.flatnonzero(found.policy > 0), np.where(found.policy > 0, 0.0, slack), refused)
+    return RestPoint(found.policy, np.flatnonzero(found.policy > 0), np.where(found.policy > 0, 0.0, found.slack), refused)
 
 
 def given_point(game: Game, at: Array) -> RestPoint:
