@@ -54,7 +54,7 @@ def run_compiled(
         Where an array run left; default the start.
     """
     rule: Any = runs.rule
-    loop = _CompiledLoop(runs, until)
+    loop, count, steady, products_per_step = _CompiledLoop(runs, until), len(runs), rule.steady, rule.products_per_step
     if position is None:
         recorder.add_stage(0, loop.state(0))
         at, traces = 0, {}
@@ -71,21 +71,21 @@ def run_compiled(
         broken = set(np.flatnonzero(~np.isfinite(rows.gaps).all(axis=0)).tolist())
         stages, recorded = recorder.stages.count, 0
         gaps, averages, largest = loop.by_row(rows.gaps), loop.by_row(rows.averages), np.max(rows.gaps, axis=0).tolist()
+        policies = rows.kept[0] if count == 1 else rows.kept.swapaxes(0, 1)
         for row, step in enumerate(wanted.tolist()):
-            products, kept = step * rule.products_per_step, recorder.wants(step)
+            products, kept = step * products_per_step, recorder.wants(step)
             if not kept and step in rows.refreshes:
                 number = stages + rows.refreshes.index(step) + 1
                 if recorder.wants_refresh(number):
                     recorder.add_refresh(number, step, products, gaps[row], averages[row])
-            reached = [index for index in stops.get(row, ()) if index not in traces]
-            finished = step >= last or len(traces) + len(reached) == len(runs)
+            reached = [index for index in stops[row] if index not in traces] if row in stops else []
+            finished = step >= last or len(traces) + len(reached) == count
             if not (finished or reached or kept):
                 continue
-            log_policy = loop.alone(rows.kept[:, row])
             if row in broken:
-                runs.require_policy(log_policy, np.ravel(gaps[row]).tolist(), step)
-            recorder.add(step, products, gaps[row], averages[row], log_policy, pin=finished or bool(reached))
-            if not rule.steady and step > recorder.stages.last:  # an interrupted run may end at a row that it has
+                runs.require_policy(policies[row], np.ravel(gaps[row]).tolist(), step)
+            recorder.add(step, products, gaps[row], averages[row], policies[row], pin=finished or bool(reached))
+            if not steady and step > recorder.stages.last:  # an interrupted run may end at a row that it has
                 recorder.add_stage(step, loop.moved(rows, row, step))
             progress(step, step if finished else steps, largest[row])
             if not (finished or reached):
@@ -96,7 +96,7 @@ def run_compiled(
             loop.stop(reached)
             if finished:
                 stopped = "interrupted" if stopping and step < steps else "budget"
-                return [traces[index] if index in traces else runs.trace(index, recorder, stopped, feedback) for index in range(len(runs))]
+                return [traces[index] if index in traces else runs.trace(index, recorder, stopped, feedback) for index in range(count)]
         loop.add_stages(recorder, rows, recorded, end)
         at = end
 
