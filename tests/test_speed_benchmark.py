@@ -16,8 +16,9 @@ from benchmarks.speed.measuring import Contender, Ratio, difference, race, ratio
 from benchmarks.speed.plot import curves_of, plot_costs
 from benchmarks.speed.rows import OUR_STEPS, QUICK, all_rows, duel
 from benchmarks.speed.running import measure, measure_all
+from benchmarks.speed.sampling import Place, Sampler
 from benchmarks.speed.table import Line, Measured, Row, text_of
-from benchmarks.speed.verify_profile import Place, Sampler, shares
+from benchmarks.speed.verify_profile import INSIDE, inside, shares
 
 
 @pytest.fixture(scope="module")
@@ -127,31 +128,55 @@ def test_ours_falls_back_to_arrays_and_says_so():
     assert measured.note == mine.note
 
 
-def test_time_is_charged_to_the_room_that_called_and_to_what_it_calls_inside():
-    command, loop, product, wrapped, normalised = (
-        Place("cli/verify.py", "verify", 1),
-        Place("loop/compiled_run.py", "part", 1),
-        Place("games/preference.py", "payoffs", 1),
-        Place("arrays.py", "namespace", 1),
-        Place("arrays.py", "log_normalise", 9),
+def test_time_is_charged_to_its_kind_or_to_the_room_that_spent_it():
+    command, bounds = Place("cli/verify.py", "verify", 1), Place("verification/bounds/drift.py", "check", 5)
+    loop, products, exponentials = INSIDE
+    found = shares(
+        {(loop, (command,)): 4.0, (products, (bounds, command)): 1.0, (exponentials, (bounds, command)): 1.0, ("", (bounds, command)): 3.0, ("", ()): 1.0}
     )
-    bounds = Place("verification/bounds/drift.py", "check", 5)
-    found = shares({(loop, command): 4.0, (product, bounds, command): 1.0, (wrapped, normalised, bounds, command): 1.0, (bounds, command): 3.0, (): 1.0})
     assert list(found.inside.values()) == pytest.approx([0.4, 0.1, 0.1])
     assert found.rooms == pytest.approx({"verification/bounds": 0.3, "elsewhere": 0.1})
     assert found.outside == pytest.approx(0.4)
-    assert found.functions["verification/bounds/drift.py:5 check"] == pytest.approx(0.3)
+    assert found.functions == pytest.approx({"verification/bounds/drift.py:5 check": 0.3, "elsewhere": 0.1})
 
 
-def test_the_sampler_sees_what_runs():
-    sampler, game = Sampler(), mg.games.random(n=400, seed=0)
+def sampled(work, least):
+    """What a sampler sees of work that is done again and again until it has been seen so often."""
+    sampler = Sampler(inside())
     with sampler:
-        for _ in range(100_000):
-            game.payoffs(np.full(400, 1 / 400))
-            if any(stack and stack[0].name == "payoffs" for stack in tuple(sampler.seconds)):
-                break
-    assert "games/preference.py" in {stack[0].path for stack in sampler.seconds if stack}
-    assert not any("benchmarks" in place.path or "site-packages" in place.path for stack in sampler.seconds for place in stack)
+        while sum(sampler.seconds.values()) < least:
+            work()
+    return sampler.seconds
+
+
+def test_the_sampler_sees_what_runs_and_for_what():
+    """A product is all that payoffs end with, so that Python hears the timer only after it has returned."""
+    game, policy = mg.games.random(n=1500, seed=0), np.full(1500, 1 / 1500)
+    seconds = sampled(lambda: game.payoffs(policy), 0.3)
+    products = sum(spent for (kind, _), spent in seconds.items() if kind == INSIDE[1])
+    assert products > 0.8 * sum(seconds.values())
+    assert {stack[0].path for kind, stack in seconds if kind and stack} <= {"games/preference.py"}
+    assert not any("benchmarks" in place.path or "site-packages" in place.path for _, stack in seconds for place in stack)
+
+
+def test_what_comes_before_something_watched_is_not_charged_to_it():
+    numbers = np.ones(400_000)
+
+    def work():
+        numbers * numbers  # no call: Python hears nothing of the time that it takes before the next
+        np.exp(0.0)
+
+    seconds = sampled(work, 0.3)
+    assert sum(spent for (kind, _), spent in seconds.items() if kind) < 0.3 * sum(seconds.values())
+
+
+def test_what_was_watched_is_left_as_it_was():
+    before = [getattr(owner, name) for owner, name, _ in inside()]
+    with pytest.raises(ZeroDivisionError), Sampler(inside()):
+        assert np.exp is not before[-4]
+        1 / 0  # noqa: B018
+    assert all(getattr(owner, name) is function for (owner, name, _), function in zip(inside(), before, strict=True))
+    assert len(before) > 12  # kl and log_normalise are known by these names in several modules
 
 
 def test_the_command_writes_the_table_and_the_plot(tmp_path, capsys):

@@ -5,8 +5,6 @@
 
 Inside are the compiled loop, whole, and products, exponentials and logarithms elsewhere; all else is outside, by the room of the package that it was done for: time in libraries belongs to the room
 that called them. The command is run twice before, so that nothing is compiled or imported; what a new process takes more than that is said beside it.
-
-A timer asks every millisecond what runs. cProfile, which counts every call, takes three times as long as the run itself, and makes what has many small calls look large.
 """
 
 from __future__ import annotations
@@ -15,87 +13,45 @@ import argparse
 import contextlib
 import io
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from benchmarks.speed.sampling import Sampler, Stack, Watched, wherever
 
 if TYPE_CHECKING:
     from benchmarks.speed.rows import Bench
     from benchmarks.speed.table import Measured
 
-PACKAGE = str(Path(find_spec("mmd_games").origin).parent) + os.sep  # type: ignore[union-attr, arg-type]
 ACTIONS, STEPS = 100, 100_000
 ASKED = 1 / 3
 RUNS = 5
 """That are asked."""
-TICK = 1e-3
-"""Seconds between two questions."""
 TOP = 12
 """Rooms and functions that are listed, at most."""
 LEAST = 0.005
 """Share from which on they are."""
 LOOP, PRODUCTS, EXPONENTIALS = INSIDE = ("the compiled loop", "products elsewhere", "exponentials and logarithms elsewhere")
-KINDS = {
-    ("loop", "advance"): LOOP,
-    ("loop", "part"): LOOP,
-    ("compiled", "advance"): LOOP,
-    ("games", "payoffs"): PRODUCTS,
-    ("arrays.py", "log_normalise"): EXPONENTIALS,
-    ("arrays.py", "kl"): EXPONENTIALS,
-}
-"""Functions, by room, that are inside with all that they call."""
 
 
-class Place(NamedTuple):
-    """A function that is running: its module's path within the package, its name and its first line."""
+def inside() -> list[Watched]:
+    """What is inside, with all that it calls."""
+    import numpy as np
 
-    path: str
-    name: str
-    line: int
+    from mmd_games import arrays, games
+    from mmd_games.loop.compiled_run import _CompiledLoop
 
-    @property
-    def room(self) -> str:
-        """The folder, or the module where there is none."""
-        return self.path.rpartition("/")[0] or self.path
-
-
-Stack = tuple[Place, ...]
-"""The functions of the package that are running, the innermost first."""
-
-
-class Sampler:
-    """Asks what runs, and charges it with the time since the last question: a compiled function, which nothing can interrupt, is charged as it returns."""
-
-    def __init__(self) -> None:
-        self.seconds: defaultdict[Stack, float] = defaultdict(float)
-
-    def __enter__(self) -> None:
-        self._before = signal.signal(signal.SIGALRM, self._ask)
-        self._last = time.perf_counter()
-        signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
-
-    def __exit__(self, *error: object) -> None:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, self._before)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        places = []
-        while frame is not None:
-            path = _within(frame.f_code.co_filename)
-            if path:
-                places.append(Place(path, frame.f_code.co_name, frame.f_code.co_firstlineno))
-            frame = frame.f_back
-        now = time.perf_counter()
-        self.seconds[tuple(places)] += now - self._last
-        self._last = now
+    return [
+        Watched(_CompiledLoop, "advance", LOOP),
+        Watched(games.PreferenceGame, "payoffs", PRODUCTS),
+        *wherever(arrays.log_normalise, EXPONENTIALS),
+        *wherever(arrays.kl, EXPONENTIALS),
+        *(Watched(np, name, EXPONENTIALS) for name in ("exp", "expm1", "log", "log1p")),
+    ]
 
 
 @dataclass(frozen=True)
@@ -105,7 +61,7 @@ class Profile:
     Attributes
     ----------
     inside, rooms, functions : dict of str to float
-        What is inside, by kind; what is outside, by room; and functions of the package with the libraries that they call; the largest first.
+        What is inside, by kind; what is outside, by room, and by functions of the package with the libraries that they call; the largest first.
     """
 
     inside: dict[str, float]
@@ -128,25 +84,24 @@ class Profile:
             *(f"  {share:6.1%}  {name}" for name, share in self.inside.items()),
             f"outside {self.outside:.1%}, by room:",
             *listed(self.rooms),
-            "functions, with what they call in libraries:",
+            "and by functions, with what they call in libraries:",
             *listed(self.functions),
         ]
 
 
-def shares(seconds: Mapping[Stack, float]) -> Profile:
+def shares(seconds: Mapping[tuple[str, Stack], float]) -> Profile:
     """The profile from what a sampler found."""
     total = sum(seconds.values())
-    inside: dict[str, float] = dict.fromkeys(INSIDE, 0.0)
+    kinds: dict[str, float] = dict.fromkeys(INSIDE, 0.0)
     rooms: defaultdict[str, float] = defaultdict(float)
     functions: defaultdict[str, float] = defaultdict(float)
-    for stack, spent in seconds.items():
-        kind = next((KINDS[place.room, place.name] for place in stack if (place.room, place.name) in KINDS), None)
-        if kind is not None:
-            inside[kind] += spent / total
+    for (kind, stack), spent in seconds.items():
+        if kind:
+            kinds[kind] += spent / total
         else:
             rooms[stack[0].room if stack else "elsewhere"] += spent / total
-        functions[f"{stack[0].path}:{stack[0].line} {stack[0].name}" if stack else "elsewhere"] += spent / total
-    return Profile(inside, _descending(rooms), _descending(functions))
+            functions[f"{stack[0].path}:{stack[0].line} {stack[0].name}" if stack else "elsewhere"] += spent / total
+    return Profile(kinds, _descending(rooms), _descending(functions))
 
 
 def profile(actions: int, steps: int) -> tuple[Profile, float]:
@@ -159,7 +114,7 @@ def profile(actions: int, steps: int) -> tuple[Profile, float]:
     began = time.perf_counter()
     subprocess.run([sys.executable, "-m", "mmd_games.cli", *command], capture_output=True, check=False)
     fresh = time.perf_counter() - began
-    sampler = Sampler()
+    sampler = Sampler(inside())
     for _ in range(RUNS):
         with sampler:
             _verify(command)
@@ -190,11 +145,6 @@ def _verify(command: list[str]) -> None:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         if main(command) not in (0, 1, 3):
             raise RuntimeError(f"mmd-games {' '.join(command)} failed.")
-
-
-def _within(path: str) -> str:
-    """The path of a module within the package; empty for others."""
-    return Path(path.removeprefix(PACKAGE)).as_posix() if path.startswith(PACKAGE) else ""
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""The application with which commands register, and the arguments that several of them share."""
+"""The application with which commands register, and the arguments that several of them share.
+
+Where it can be, the modules of commands do without ``from __future__ import annotations``: as texts cyclopts would evaluate them three times a call.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """`check-certificate`: what a certificate states, checked with integers alone."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated
 

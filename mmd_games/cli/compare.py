@@ -1,7 +1,5 @@
 """`compare`: several algorithms on one game, with one budget."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

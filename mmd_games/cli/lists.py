@@ -1,7 +1,5 @@
 """`games` and `algorithms`: what there is, by name, with keys."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`nash`: the equilibrium itself, with its certificate."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`predict`: how fast theory says that a method comes to its limit, before it is run."""
 
-from __future__ import annotations
-
 import json
 from typing import Annotated
 

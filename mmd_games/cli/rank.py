@@ -1,7 +1,5 @@
 """`rank`: the Nash averaging of a leaderboard, from battles, ballots or scores, with intervals."""
 
-from __future__ import annotations
-
 import json
 import shlex
 import sys

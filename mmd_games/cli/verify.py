@@ -1,7 +1,5 @@
 """`verify`: run an algorithm on a game, or take a recorded run, and judge its last iterate."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path
