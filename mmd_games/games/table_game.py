@@ -31,9 +31,9 @@ class TableGame(Game):
         """Whether the payoff matrix has leading batch axes."""
         return self.payoff_matrix.ndim > 2
 
-    @property
-    def scale(self) -> Array:
-        """L, half the range of the payoffs: max|S| of a preference game.
+    @cached_property
+    def scale(self) -> Array:  # type: ignore[override]
+        """L, half the range of the payoffs: max|S| of a preference game; looked up once, as a pass over the whole table.
 
         A constant added to a payoff matrix changes no method here, so half the range serves wherever theory writes max|A|, and is never larger.
         """
@@ -84,17 +84,21 @@ class TableGame(Game):
 
     def beside(self, array: Array) -> Self:
         """The same game with its table in the library, and on the device, of another array."""
-        moved = copy.copy(self)
-        vars(moved).pop("largest_payoff", None)
+        moved = self._copy()
         moved.payoff_matrix = on_device(np.asarray(self.payoff_matrix).copy(), array)
         return moved
+
+    def _copy(self) -> Self:
+        """A copy that knows nothing of its table, which is about to be another."""
+        other = copy.copy(self)
+        for known in ("scale", "largest_payoff"):
+            vars(other).pop(known, None)
+        return other
 
     @classmethod
     def stack(cls, games: Sequence[Self]) -> Self:
         """Games of one shape as one game with a leading batch axis."""
-        first = games[0]
-        stacked = copy.copy(first)
-        vars(stacked).pop("largest_payoff", None)
+        stacked = games[0]._copy()
         stacked.payoff_matrix = np.stack([game.payoff_matrix for game in games])
         stacked.name = f"{len(games)} games"
         return stacked

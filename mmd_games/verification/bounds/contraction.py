@@ -25,7 +25,7 @@ from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
 from mmd_games.verification.bounds.rounding import UNIT, kl_rounding, shifted_root, step_rounding
 from mmd_games.verification.bounds.solved import SolvedStages, solve_stages
-from mmd_games.verification.bounds.stage_policies import StagePolicies, in_parts
+from mmd_games.verification.bounds.stage_policies import StagePolicies
 from mmd_games.verification.verdicts import Claim, Question, Verdict
 
 STATEMENT = "KL to the regularised equilibrium falls by the guaranteed factor a step at least ({})"
@@ -93,7 +93,7 @@ def check_contraction(trace: Trace, solved: SolvedStages | None = None) -> Claim
         return _claim(statement, None, None, Verdict.NOT_APPLICABLE, reason)
     statement = STATEMENT.format(THEOREMS[rule.explicit])
     predicted = math.exp(log_factor(rule, rule.step_size, rule.magnet_strength))
-    parts = [_stretches(trace.game, rule, policies) for policies in in_parts(solved.stages)]
+    parts = [_stretches(trace.game, rule, policies) for policies in solved.parts]
     number = sum(len(part.steps) for part in parts)
     if not number:
         missing = solved.missing if solved.unsolved else "no two recorded policies of one stage."

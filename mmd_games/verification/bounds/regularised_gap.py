@@ -24,7 +24,7 @@ from mmd_games.games.game import Game
 from mmd_games.loop.trace import Trace
 from mmd_games.verification.bounds.rounding import UNIT, gap_rounding, kl_rounding, payoff_rounding, shifted_root
 from mmd_games.verification.bounds.solved import SolvedStages, solve_stages
-from mmd_games.verification.bounds.stage_policies import StagePolicies, in_parts
+from mmd_games.verification.bounds.stage_policies import StagePolicies
 from mmd_games.verification.verdicts import Claim, Question, Verdict
 
 STATEMENT = "The regularised gap lies within its bounds in KL(π‖π*) and KL(π*‖π), and the gap within 2L√(2 KL(π*‖π)) of the plateau's (share of the bound)"
@@ -48,7 +48,7 @@ def check_regularised_gap(trace: Trace, solved: SolvedStages | None = None) -> C
     if not solved.stages:
         return _claim(None, Verdict.INCONCLUSIVE, solved.missing)
     checked, worst = 0, (-math.inf, 0, "")
-    for policies in in_parts(solved.stages):
+    for policies in solved.parts:
         excess, sentence_of = _excess(trace.game, policies)
         row = int(np.argmax(excess))
         checked += len(excess)

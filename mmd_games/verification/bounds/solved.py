@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
 from mmd_games.verification.bounds.known import KnownSteps
 from mmd_games.verification.bounds.rounding import UNIT, logit_residual, target_shift
+from mmd_games.verification.bounds.stage_policies import StagePolicies, in_parts
 
 MOST_STAGES, FEWEST_STAGES = 200, 3
 """How many stages of a run are solved: as many as cost no more than the run did, a solution being about as dear as 2n products."""
@@ -86,6 +88,11 @@ class SolvedStages:
     unsolved: int = 0
     reason: str = ""
     large: bool = False
+
+    @cached_property
+    def parts(self) -> tuple[StagePolicies, ...]:
+        """The known policies of all stages as arrays, made once for all checks."""
+        return tuple(in_parts(self.stages))
 
     @property
     def missing(self) -> str:

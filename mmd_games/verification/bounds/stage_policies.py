@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mmd_games.games.game import Game
 from mmd_games.verification.bounds.rounding import largest_logs, target_shift
-from mmd_games.verification.bounds.solved import SolvedStage
+
+if TYPE_CHECKING:
+    from mmd_games.verification.bounds.solved import SolvedStage
 
 ENTRIES = 2**14
 """Numbers of policies worked on at a time, where a stage has no more: about as many as stay in a processor's cache."""
