@@ -123,3 +123,35 @@ def test_which_engine_a_run_takes(call: Callable[..., Any], compiled: bool, monk
     if compiled:
         call(engine="compiled")
         assert taken == ["array", None]
+
+
+@pytest.mark.parametrize(
+    ("settings", "at_once"),
+    [
+        ({"expected_steps": 19_999}, False),
+        ({"expected_steps": 20_000}, True),
+        ({"expected_steps": 10**9}, True),
+        ({"expected_steps": 10**9, "steps": 19_999}, None),
+        ({"expected_steps": 10**9, "algorithm": Own()}, None),
+        ({"expected_steps": 10**9, "feedback": mg.Sampled()}, None),
+        ({"expected_steps": 10**9, "engine": "array"}, None),
+        ({"expected_steps": 0, "engine": "compiled"}, True),
+    ],
+)
+def test_a_run_of_which_many_steps_are_expected_is_compiled_at_once(settings: dict[str, Any], at_once: bool | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    module = sys.modules["mmd_games.loop.solve"]
+    monkeypatch.setattr(module, "run_arrays", lambda *given: taken.append("array") or "where it left" if given[8] else [taken.append("array")])
+    monkeypatch.setattr(module, "run_compiled", lambda *given: taken.append(given[-1]) or [None])
+    mg.solve(RPS, **{"steps": 50_000, "until": 1e-9, **settings})
+    assert taken == {None: ["array"], False: ["array", "where it left"], True: [None]}[at_once]
+
+
+def test_what_is_expected_changes_nothing_else() -> None:
+    game = mg.games.random(n=8, seed=2)
+    one, other = (mg.solve(game, until=1e-9, expected_steps=expected) for expected in (None, 30_000))
+    assert (one.steps, one.stopped) == (other.steps, other.stopped) == (one.steps, "tolerance")
+    np.testing.assert_allclose(one.gaps, other.gaps, rtol=0, atol=1e-12)  # a contracting run
+    for wrong in (-1, 1.5, True):
+        with pytest.raises(InputError, match="expected_steps must be a whole number of at least 0"):
+            mg.solve(game, steps=10, expected_steps=wrong)  # type: ignore[arg-type]

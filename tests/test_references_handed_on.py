@@ -87,3 +87,33 @@ def test_in_larger_games_nothing_is_foretold_and_the_judge_computes_it_once(comm
     monkeypatch.setattr(judging, "nash", lambda game, nash=judging.nash: computed.append(game) or nash(game))
     main([*command, str(tmp_path)] if command[-1] == "--out" else command)
     assert len(computed) == 1
+
+
+ASYMMETRIC = "rps:wins=0.9/0.8/0.9"
+
+
+@pytest.mark.parametrize(
+    ("command", "least", "most"),
+    [
+        ([ASYMMETRIC], 500, 19_999),  # it is there after some 3,000 steps
+        ([ASYMMETRIC, "--algorithm", "mpo:step_size=0.01,magnet_strength=0.05,refresh_every=300"], 20_000, 100_000),
+        ([ASYMMETRIC, "--algorithm", "mpo:step_size=0.01,magnet_strength=0.05,refresh_every=300", "--steps", "700"], 700, 700),
+        ([ASYMMETRIC, "--algorithm", "mmd"], 100_000, 100_000),  # which comes to rest at another point, and never gets there
+        ([ASYMMETRIC, "--algorithm", "adaptive_mpo"], None, None),  # of which theory is silent
+        ([ASYMMETRIC, "--algorithm", "mwu"], None, None),  # which moves away, and has no tolerance
+        (["rps", "--algorithm", "omwu"], 1, 19_999),
+    ],
+)
+def test_a_command_tells_its_run_how_many_steps_theory_expects(
+    command: list[str], least: int | None, most: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    def solve(game: mg.Game, algorithm: Any, **given: Any) -> mg.Trace:
+        told.append(given["expected_steps"])
+        return mg.solve(game, algorithm, steps=20)
+
+    monkeypatch.setattr(playing_module, "solve", solve)
+    main(["verify", *command])
+    (expected,) = told
+    assert expected is None if least is None or most is None else least <= expected <= most

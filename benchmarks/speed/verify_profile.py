@@ -12,13 +12,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import math
 import os
 import subprocess
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from benchmarks.speed.sampling import Sampler, Stack, Watched, wherever
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 
 ACTIONS, STEPS = 100, 100_000
 ASKED = 1 / 3
-RUNS = 5
-"""That are asked."""
+RUNS, MIDDLE = 9, slice(2, 7)
+"""That are asked, and those that are counted, from the least share outside to the largest: what else the machine does falls on single runs."""
 TOP = 12
 """Rooms and functions that are listed, at most."""
 LEAST = 0.005
@@ -56,17 +58,20 @@ def inside() -> list[Watched]:
 
 @dataclass(frozen=True)
 class Profile:
-    """Shares of a warm run.
+    """Shares of warm runs.
 
     Attributes
     ----------
     inside, rooms, functions : dict of str to float
         What is inside, by kind; what is outside, by room, and by functions of the package with the libraries that they call; the largest first.
+    quarters : (float, float)
+        The least and the largest share outside of the runs that are counted.
     """
 
     inside: dict[str, float]
     rooms: dict[str, float]
     functions: dict[str, float]
+    quarters: tuple[float, float] = (math.nan, math.nan)
 
     @property
     def outside(self) -> float:
@@ -114,11 +119,15 @@ def profile(actions: int, steps: int) -> tuple[Profile, float]:
     began = time.perf_counter()
     subprocess.run([sys.executable, "-m", "mmd_games.cli", *command], capture_output=True, check=False)
     fresh = time.perf_counter() - began
-    sampler = Sampler(inside())
-    for _ in range(RUNS):
+    samplers = [Sampler(inside()) for _ in range(RUNS)]
+    for sampler in samplers:
         with sampler:
             _verify(command)
-    return shares(sampler.seconds), fresh / warm
+    middle = sorted((sampler.seconds for sampler in samplers), key=lambda seconds: shares(seconds).outside)[MIDDLE]
+    together: defaultdict[tuple[str, Stack], float] = defaultdict(float)
+    for what, spent in chain.from_iterable(seconds.items() for seconds in middle):
+        together[what] += spent
+    return replace(shares(together), quarters=(shares(middle[0]).outside, shares(middle[-1]).outside)), fresh / warm
 
 
 def lines_of(found: Profile, fresh: float) -> list[str]:
@@ -132,7 +141,7 @@ def outside(bench: Bench) -> Measured:
     from benchmarks.speed.table import Measured
 
     found, fresh = profile(bench.size(ACTIONS), bench.steps(STEPS))
-    return Measured(ratio=Ratio(found.outside, found.outside, found.outside), blocks=f"{RUNS} runs", details=lines_of(found, fresh))
+    return Measured(ratio=Ratio(found.outside, *found.quarters), blocks=f"{RUNS} runs", details=lines_of(found, fresh))
 
 
 def _descending(shares: Mapping[str, float]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 from mmd_games import games
 from mmd_games.equilibria import NashEquilibrium, nash
 from mmd_games.errors import InputError
-from mmd_games.games.game import Game
+from mmd_games.games.game import Game, duality_gap
 from mmd_games.loop import StderrProgress, Trace, default_start, solve, start_from_spec
 from mmd_games.loop.feedback import Feedback
 from mmd_games.loop.starts import never_played
-from mmd_games.verification import predict_rate
+from mmd_games.verification import RatePrediction, predict_rate
 
 LARGEST_FORETOLD = 1000
 """In larger games the rate is not predicted before the run, for that takes an equilibrium."""
@@ -53,20 +54,31 @@ def run(
     """Run to a tenth of the tolerance, so that the tolerance itself lies inside the record; to the end of the budget where theory predicts that the settings move away."""
     policy, notes = default_start(game, tolerance) if start is None else (start_from_spec(start, game), ())
     until: float | None = tolerance / 10
-    if _moves_away(game, algorithm, reference):
+    told = None if reference is None else predict_rate(game, algorithm, reference=reference)
+    if told is not None and told.kind == "diverges":
         until, said = None, "theory predicts that these settings move away from the equilibrium: the run is not stopped at the tolerance"
         if start is None and not notes:
             policy, said = start_from_spec(REVEALING, game), f"{said}, and begins at {REVEALING}"
         notes = (*notes, f"{said}.")
-    trace = solve(game, algorithm, steps=steps, products=products, until=until, start=policy, feedback=feedback, progress=StderrProgress())
+    expected = None if told is None or until is None else _steps_to(until, game, told, steps)
+    trace = solve(
+        game, algorithm, steps=steps, products=products, until=until, start=policy, feedback=feedback, expected_steps=expected, progress=StderrProgress()
+    )
     return trace, (*notes, *never_played(policy))
 
 
 def common_start(game: Game, methods: Sequence[Any], start: str | None, reference: NashEquilibrium | None) -> str | None:
     """One start for all methods: that of the methods which move away, where there is such a one and none is given."""
-    return REVEALING if start is None and any(_moves_away(game, method, reference) for method in methods) else start
+    if start is not None or reference is None:
+        return start
+    return REVEALING if any(predict_rate(game, method, reference=reference).kind == "diverges" for method in methods) else None
 
 
-def _moves_away(game: Game, algorithm: Any, reference: NashEquilibrium | None) -> bool:
-    """What theory says at the equilibrium that :func:`foretelling` found; nothing where there is none."""
-    return reference is not None and predict_rate(game, algorithm, reference=reference).kind == "diverges"
+def _steps_to(gap: float, game: Game, told: RatePrediction, most: int) -> int | None:
+    """How many steps theory expects a run to take to a gap: those from L to there at the predicted factor, or `most`, which is also where it never gets there; None where theory is silent."""
+    if told.kind == "declined":
+        return None
+    if told.target == "regularised" and duality_gap(game, told.policy) > gap:
+        return most
+    steps_per_product = told.steps_per_unit / told.products_per_unit
+    return math.ceil(min(float(most), steps_per_product * told.products_between(float(game.scale), gap)))

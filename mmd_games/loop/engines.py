@@ -40,10 +40,10 @@ def require_engine(engine: str) -> None:
         raise unknown("engine", engine, ENGINES)
 
 
-def arrays_until(engine: str, runs: Stack, feedback: Feedback, steps: int, until: float | None) -> int | None:
+def arrays_until(engine: str, runs: Stack, feedback: Feedback, steps: int, until: float | None, expected: int | None = None) -> int | None:
     """The step up to which these runs go through arrays before the compiled loop takes over: 0 for at once, None for never.
 
-    A long run that has a tolerance begins on arrays, for it may end by that before numba would have been imported.
+    A long run that has a tolerance begins on arrays, for it may end by that before numba would have been imported; unless so many steps are expected of it that it will not.
 
     Raises
     ------
@@ -57,10 +57,11 @@ def arrays_until(engine: str, runs: Stack, feedback: Feedback, steps: int, until
         return 0 if engine == "compiled" else None
     actions, table = runs.game.actions, isinstance(runs.game, TableGame)
     shared = len(runs) > 1 and not runs.game.is_stack and actions >= SHARED
-    if obstacle or shared or steps * len(runs) * max(1.0, actions / LARGE) < WORTH:
+    work = len(runs) * max(1.0, actions / LARGE)
+    if obstacle or shared or steps * work < WORTH:
         return None
-    if until is None or (not table and getattr(runs.rule, "evaluation", "") == "extrapolated"):
-        return 0  # in the second case the compiled loop remembers the last embedding, which an array run does not know
+    if until is None or (expected or 0) * work >= WORTH or (not table and getattr(runs.rule, "evaluation", "") == "extrapolated"):
+        return 0  # in the last case the compiled loop remembers the last embedding, which an array run does not know
     entries = len(runs) * (float(actions) ** 2 if table else 50.0 * actions)
     return int(PATIENCE / (CALLS + ENTRY * entries))
 
