@@ -67,11 +67,11 @@ def each_by_hand(matrices: Sequence[np.ndarray], algorithms: Sequence[Any], step
 
 def products_together(matrix: np.ndarray, count: int, steps: int) -> Contender:
     """BLAS's product of a table with so many policies, and nothing else: what no step of so many runs can be faster than."""
-    policies = np.full((len(matrix), count), 1 / len(matrix))
+    policies, payoffs = np.full((count, len(matrix)), 1 / len(matrix)), np.empty((count, len(matrix)))  # so laid out it is quicker than as columns
 
     def play(number: int) -> None:
         for _ in range(number):
-            np.matmul(matrix, policies)
+            np.matmul(policies, matrix, out=payoffs)
 
     return Contender(name="the products alone", prepare=lambda: play, steps=steps)
 

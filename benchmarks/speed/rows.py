@@ -141,17 +141,17 @@ def batch(bench: Bench) -> Measured:
     return dataclasses.replace(measured, processors=None, note="" if given == 2 else f"on {given} thread, for numba has no more")
 
 
-def grid(bench: Bench) -> Measured:
+def grid(bench: Bench, actions: int, steps: tuple[int, int]) -> Measured:
     """Many step sizes on one game, which share its table."""
-    game = bench.game(1000)
+    game = bench.game(actions)
     filled: Any = mg.MagneticMirrorDescent().with_defaults(game.scale)
     algorithms = [dataclasses.replace(filled, step_size=float(size)) for size in filled.step_size * np.geomspace(0.1, 1.0, bench.size(64))]
-    matrix = np.asarray(game.payoff_matrix)
-    mine = ours_together([game] * len(algorithms), algorithms, bench.steps(600))
-    theirs = each_by_hand([matrix] * len(algorithms), algorithms, bench.steps(20))
-    alone = products_together(matrix, len(algorithms), bench.steps(40))
+    matrix, (our_steps, their_steps) = np.asarray(game.payoff_matrix), map(bench.steps, steps)
+    mine = ours_together([game] * len(algorithms), algorithms, our_steps)
+    theirs = each_by_hand([matrix] * len(algorithms), algorithms, their_steps)
+    alone = products_together(matrix, len(algorithms), 2 * their_steps)
     measured, seconds = duel(mine, theirs, bench.long_rounds, common=min(10, theirs.steps), allowed=EQUAL, more=[alone])
-    # What the products are in arithmetic says which machine could do it: one whose caches do not hold the table, from which every run by hand must read it.
+    # What the products are in arithmetic says which machine could do it: one from whose caches runs by hand cannot read the table.
     operations = 2e-9 * matrix.size * len(algorithms)
     note = (
         f"BLAS's product of the table with all policies, and nothing else, would be {times(seconds[1] / seconds[2])} ({operations / seconds[2]:.0f} GFLOP/s); "
@@ -210,7 +210,16 @@ def all_rows() -> list[Row]:
     ]
     rows += [
         Row(key="batch", work="1,000 games of n = 10 together, two threads", against=f"{BY_HAND}, game by game", asked=60.0, measure=batch),
-        Row(key="grid", work="64 step sizes on one game, n = 1,000", against=f"{BY_HAND}, 64 runs", asked=GRID, measure=grid),
+        *(
+            Row(
+                key=f"grid_{n}",
+                work=f"64 step sizes on one game, n = {n:,}",
+                against=f"{BY_HAND}, 64 runs",
+                asked=least,
+                measure=partial(grid, actions=n, steps=steps),
+            )
+            for n, least, steps in ((1000, GRID, (600, 20)), (3000, None, (60, 4)))
+        ),
     ]
     rows += [
         Row(
