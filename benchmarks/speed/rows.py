@@ -218,7 +218,7 @@ def all_rows() -> list[Row]:
                 asked=least,
                 measure=partial(grid, actions=n, steps=steps),
             )
-            for n, least, steps in ((1000, GRID, (600, 20)), (3000, None, (60, 4)))
+            for n, least, steps in ((1000, GRID, (600, 20)), (3000, None, (240, 4)))
         ),
     ]
     rows += [

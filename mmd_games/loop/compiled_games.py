@@ -7,10 +7,41 @@ from typing import Any
 import numpy as np
 
 from mmd_games.arrays import require_memory
+from mmd_games.games.table_game import TableGame
+from mmd_games.loop.stack import Stack
+
+SHARED = 256
+"""Actions of a game from which several runs on it are one product of matrices a step, which BLAS makes faster than the compiled loop one product after the other."""
+
+
+def share_products(runs: Stack) -> bool:
+    """Whether these are several runs on one game so large that they are best advanced together."""
+    return len(runs) > 1 and not runs.game.is_stack and runs.game.actions >= SHARED
+
+
+def compiled_game(runs: Stack) -> CompiledTable | CompiledShared | CompiledLowRank:
+    """The game of some runs as the loop that is to play them takes it."""
+    if not isinstance(runs.game, TableGame):
+        return CompiledLowRank(runs.game)
+    return CompiledShared(runs.game, len(runs)) if share_products(runs) and has_one_place(runs) else CompiledTable(runs.game)
+
+
+def has_one_place(runs: Stack) -> bool:
+    """Whether every step of theirs takes its payoffs at the policies that it starts from, in a symmetric game: then all can be had by one product of matrices."""
+    rule: Any = runs.rule
+    return len(runs.game.blocks) == 1 and rule.evaluation != "half_step" and not (rule.evaluation == "mixture" and rule.explicit)
 
 
 class CompiledTable:
-    """A stored table as the compiled loop takes it, or a stack of them."""
+    """A stored table as the compiled loop takes it, or a stack of them.
+
+    Attributes
+    ----------
+    threads : bool
+        Whether its runs are shared out among numba's threads.
+    """
+
+    threads = True
 
     def __init__(self, game: Any):
         from mmd_games.compiled.advance import advance  # numba is imported where it is used
@@ -31,8 +62,32 @@ class CompiledTable:
         return policies.copy()
 
 
+class CompiledShared:
+    """One large table for several runs: theirs are products of matrices, which BLAS shares out among its own threads."""
+
+    threads = False
+
+    def __init__(self, game: Any, count: int):
+        from mmd_games.compiled.shared import advance_shared
+
+        self.advance = advance_shared
+        self._matrix = np.ascontiguousarray(game.payoff_matrix)
+        self._payoffs, self._evaluated = np.empty((count, game.actions)), np.array([-1])
+        self.size = self._matrix.size / 16  # of what an entry takes in a product with one policy
+
+    def of(self, some: slice, policies: np.ndarray) -> tuple[Any, ...]:
+        """The table, and the policies of some of the runs, as the last step has rounded them."""
+        return self._matrix, self._payoffs, self._evaluated, policies[some]
+
+    def summed(self, policies: np.ndarray) -> np.ndarray:
+        """What the loop sums of the policies: themselves."""
+        return policies.copy()
+
+
 class CompiledLowRank:
     """A game of low rank as the compiled loop takes it: its embeddings by dimensions, in float64."""
+
+    threads = True
 
     def __init__(self, game: Any):
         from mmd_games.compiled.low_rank_runs import advance_low_rank

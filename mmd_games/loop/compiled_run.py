@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from mmd_games.arrays import Array
-from mmd_games.games.table_game import TableGame
 from mmd_games.loop.array_run import Position
-from mmd_games.loop.compiled_games import CompiledLowRank, CompiledTable
+from mmd_games.loop.compiled_games import compiled_game
 from mmd_games.loop.feedback import Feedback
 from mmd_games.loop.progress import Interrupt, Progress
 from mmd_games.loop.recording import Recorder
@@ -111,7 +110,7 @@ class _CompiledLoop:
         self._log_policies = np.array(np.broadcast_to(runs.log_start, (count, game.actions)), dtype=np.float64)
         start: Any = runs.algorithm.init(runs.log_start)
         self._log_magnets = np.array(np.broadcast_to(start.log_magnet, self._log_policies.shape), dtype=np.float64)
-        self._played = CompiledTable(game) if isinstance(game, TableGame) else CompiledLowRank(game)
+        self._played = compiled_game(runs)
         self._policies = np.exp(self._log_policies)
         self._totals = self._played.summed(self._policies)
         self._previous = np.zeros_like(self._totals)
@@ -121,7 +120,7 @@ class _CompiledLoop:
         self._every = rule.refresh_every if rule.magnet == "refreshed" and rule.steady else 0
         self._keeps_magnets = not rule.steady and rule.magnet in ("refreshed", "moving")
         self._done = np.zeros(count, dtype=np.bool_)
-        self._parts = _parts(count)
+        self._parts = _parts(count) if self._played.threads else [slice(0, count)]
 
     def go_on(self, position: Position) -> None:
         """From where an array run left."""

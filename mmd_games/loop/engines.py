@@ -14,6 +14,7 @@ from mmd_games.games.implicit.low_rank import LowRankGame
 from mmd_games.games.matrix import MatrixGame
 from mmd_games.games.preference import PreferenceGame
 from mmd_games.games.table_game import TableGame
+from mmd_games.loop.compiled_games import has_one_place, share_products
 from mmd_games.loop.feedback import Exact, Feedback
 from mmd_games.loop.stack import Stack
 
@@ -25,8 +26,6 @@ PATIENCE, CALLS, ENTRY = 0.25, 3e-5, 3e-10
 """Seconds of array work before the compiled loop is loaded, and about how many a step's calls and each entry of a table take. By count and not by the clock, so that the same call gives the same bits."""
 LARGE = 1000
 """Actions from which fewer steps are enough, in proportion."""
-SHARED = 256
-"""Actions of a game from which several runs on it are one matrix product a step, which beats the compiled loop's one after the other."""
 HALVED = 512
 """Actions from which the compiled product that reads one triangle beats BLAS, which reads both."""
 WORTH_HALVING = 2e10
@@ -56,9 +55,8 @@ def arrays_until(engine: str, runs: Stack, feedback: Feedback, steps: int, until
     if engine != "auto":
         return 0 if engine == "compiled" else None
     actions, table = runs.game.actions, isinstance(runs.game, TableGame)
-    shared = len(runs) > 1 and not runs.game.is_stack and actions >= SHARED
     work = len(runs) * max(1.0, actions / LARGE)
-    if obstacle or shared or steps * work < WORTH:
+    if obstacle or steps * work < WORTH or (share_products(runs) and not (table and has_one_place(runs))):
         return None
     if until is None or (expected or 0) * work >= WORTH or (not table and getattr(runs.rule, "evaluation", "") == "extrapolated"):
         return 0  # in the last case the compiled loop remembers the last embedding, which an array run does not know
