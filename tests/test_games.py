@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import pickle
 import warnings
 from fractions import Fraction
 from pathlib import Path
@@ -343,3 +345,13 @@ def test_a_published_table(published_tables: Path) -> None:
     game = mg.PreferenceGame(np.loadtxt(published_tables / "soccer_winrates.txt"))
     uniform = np.full(game.actions, 1 / game.actions)
     assert float(mg.duality_gap(game, uniform)) == pytest.approx(float(rational_gap(game, uniform)), abs=gap_error(game))
+
+
+def test_a_table_that_was_stored_or_copied_cannot_be_written_into() -> None:
+    """For what is known of it, its scale and its largest payoff, is looked up once."""
+    game = mg.games.random(n=4, seed=1)
+    assert game.scale == np.max(np.abs(game.payoff_matrix))
+    for same in (pickle.loads(pickle.dumps(game)), copy.deepcopy(game), copy.copy(game)):
+        assert (same.scale, same.name) == (game.scale, game.name)
+        with pytest.raises(ValueError, match="read-only"):
+            same.payoff_matrix[0, 1] = 5.0

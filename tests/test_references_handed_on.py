@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import pytest
 import mmd_games as mg
 from mmd_games.cli import main
 from mmd_games.cli import playing as playing_module
-from mmd_games.verification import Judgement, judge, judging, predict_rate
+from mmd_games.verification import Judgement, Verdict, judge, judging, predict_rate
 
 GAMES = {
     "mixed": mg.games.random(n=6, seed=3),
@@ -35,7 +36,16 @@ def test_a_reference_that_is_handed_on_changes_nothing(name: str, spec: str) -> 
     alone = said(judge(trace))
     assert said(judge(trace, reference=reference)) == alone
     # Nor does what it says of itself: of another game with this equilibrium it may be right.
-    lying = {"gap": 1e-3, "gap_error": 0.0, "slack": np.full(game.actions, 0.25), "margin": 1.0, "converged": not reference.converged, "value": 7.0}
+    lying = {
+        "tolerance": 1e-15,
+        "scale": 2 * reference.scale,
+        "gap": 1e-3,
+        "gap_error": 0.0,
+        "slack": np.full(game.actions, 0.25),
+        "margin": 1.0,
+        "converged": not reference.converged,
+        "value": 7.0,
+    }
     assert said(judge(trace, reference=dataclasses.replace(reference, **lying))) == alone
 
 
@@ -58,6 +68,52 @@ def test_a_reference_of_another_game_is_refused() -> None:
     untold: Any = mg.nash(game).policy
     with pytest.raises(mg.InputError, match=r"as mg\.nash\(game\) returns it; got ndarray"):
         mg.verify(trace, reference=untold)
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (lambda policy: 2 * policy, r"must sum to 1.* sum to 2"),
+        (lambda policy: 1e-12 * policy, "must sum to 1"),
+        (lambda policy: np.full(6, np.nan), "Entry 1 of the policy must be a probability, got nan"),
+        (lambda policy: policy[:5], "The policy has 5 entries"),
+        (lambda policy: np.stack([policy, policy]), r"one policy of 6 entries, got an array of shape \(2, 6\)"),
+        (lambda policy: np.full(6, 1 / 6), r"its gap there is 0\.\d+, at most 1e-09 L"),
+    ],
+)
+def test_a_reference_whose_policy_is_none_is_refused(policy: Any, words: str) -> None:
+    game = GAMES["mixed"]
+    trace, reference = mg.solve(game, steps=20), mg.nash(game)
+    with pytest.raises(mg.InputError, match=words):
+        judge(trace, reference=dataclasses.replace(reference, policy=policy(reference.policy)))
+
+
+def test_a_reference_that_says_what_its_policy_does_not_bear_out_confirms_nothing() -> None:
+    """Of a game with a large table its own roundings are allowed, over L and not as they are; its support is the largest only where the margin says so; and no tolerance makes a policy an equilibrium."""
+    game = GAMES["mixed"]
+    trace, reference = mg.solve(game, steps=20_000, until=1e-9), mg.nash(game)
+    large = mg.PreferenceGame.from_payoffs(1e20 * mg.games.random(n=6, seed=8).payoff_matrix)
+    with pytest.raises(mg.InputError, match="and none of random:n=6,seed=3"):
+        judge(trace, reference=mg.nash(large))
+    nearly = dataclasses.replace(reference, policy=(1 - 1e-13) * reference.policy + 1e-13 / 6)
+    assert len(judge(trace, reference=reference).reference.support) < 6
+    judged = judge(trace, reference=nearly)
+    assert judged.reference.selection == "support not proven the largest"
+    assert not [claim for claim in judged.claims if claim.verdict is Verdict.REFUTED]
+    loose = dataclasses.replace(reference, policy=np.full(6, 1 / 6), gap=10.0, tolerance=np.inf)
+    judged = judge(trace, reference=loose)
+    assert not judged.reference.converged
+    assert not [claim for claim in judged.claims if claim.verdict is Verdict.REFUTED]
+
+
+def test_an_equilibrium_to_predict_at_is_given_once() -> None:
+    game, unknown = GAMES["mixed"], cast("Any", "an equilibrium")
+    reference = mg.nash(game)
+    with pytest.raises(mg.InputError, match="not both"):
+        predict_rate(game, at=reference.policy, reference=reference)
+    for method in (mg.MagneticMirrorDescent(), mg.MagneticPreferenceOptimization()):
+        with pytest.raises(mg.InputError, match="A reference is a Nash equilibrium"):
+            predict_rate(game, method, reference=unknown)
 
 
 def test_the_tolerance_of_a_reference_is_in_the_units_of_its_game() -> None:
@@ -117,3 +173,13 @@ def test_a_command_tells_its_run_how_many_steps_theory_expects(
     main(["verify", *command])
     (expected,) = told
     assert expected is None if least is None or most is None else least <= expected <= most
+
+
+@pytest.mark.parametrize("tolerance", ["1e200", "1e-323"])
+def test_what_cannot_be_foretold_is_left_to_the_run(tolerance: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Gaps whose quotient leaves float64, and a tenth of a tolerance that is 0: of that the run says what is wrong."""
+    table = tmp_path / "tiny.csv"
+    np.savetxt(table, 1e-200 * np.array([[0.0, 1.0, -2.0], [-1.0, 0.0, 3.0], [2.0, -3.0, 0.0]]), delimiter=",")
+    status = main(["verify", str(table), "--payoffs", "--steps", "300", "--tolerance", tolerance])
+    assert status == (3 if tolerance == "1e200" else 2)
+    assert ("until must be a positive, finite number, got 0.0" in capsys.readouterr().err) is (tolerance == "1e-323")

@@ -8,6 +8,7 @@ are therefore watched: a thin wrapper says what kind of work is being done, and 
 from __future__ import annotations
 
 import functools
+import random
 import signal
 import sys
 import time
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 
 PACKAGE = str(Path(find_spec("mmd_games").origin).parent)  # type: ignore[union-attr, arg-type]
 TICK = 1e-3
-"""Seconds between two questions."""
+"""Seconds between two questions, on average."""
 
 
 class Place(NamedTuple):
@@ -70,17 +71,19 @@ class Sampler:
 
     def __init__(self, watched: Sequence[Watched] = ()) -> None:
         self.seconds: defaultdict[tuple[str, Stack], float] = defaultdict(float)
-        self._watched, self._kind = watched, ""
+        self._watched, self._kind, self._random = watched, "", random.Random(0)
+        self._asking = False
 
     def __enter__(self) -> None:
         self._plain = [getattr(owner, name) for owner, name, _ in self._watched]
         for (owner, name, kind), function in zip(self._watched, self._plain, strict=True):
             setattr(owner, name, self._watch(function, kind))
         self._before = signal.signal(signal.SIGALRM, self._ask)
-        self._last = time.perf_counter()
-        signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
+        self._last, self._asking = time.perf_counter(), True
+        self._wait()
 
     def __exit__(self, *error: object) -> None:
+        self._asking = False  # before the timer is stopped, for a question that is heard after that must not start it again
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, self._before)
         for (owner, name, _), function in zip(self._watched, self._plain, strict=True):
@@ -97,6 +100,10 @@ class Sampler:
 
         return watched
 
+    def _wait(self) -> None:
+        """Until the next question, now a little more and now a little less, so that no work keeps time with them."""
+        signal.setitimer(signal.ITIMER_REAL, TICK * (0.5 + self._random.random()))
+
     def _ask(self, number: int, frame: FrameType | None) -> None:
         places = []
         while frame is not None:
@@ -107,6 +114,8 @@ class Sampler:
         now = time.perf_counter()
         self.seconds[self._kind, tuple(places)] += now - self._last
         self._last = now
+        if self._asking:
+            self._wait()
 
 
 def _within(path: str) -> str:

@@ -76,7 +76,7 @@ def common_start(game: Game, methods: Sequence[Any], start: str | None, referenc
 
 def _steps_to(gap: float, game: Game, told: RatePrediction, most: int) -> int | None:
     """How many steps theory expects a run to take to a gap: those from L to there at the predicted factor, or `most`, which is also where it never gets there; None where theory is silent."""
-    if told.kind == "declined":
+    if told.kind == "declined" or gap <= 0:
         return None
     if told.target == "regularised" and duality_gap(game, told.policy) > gap:
         return most

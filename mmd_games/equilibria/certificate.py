@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,16 @@ from mmd_games.arrays import block_slices
 from mmd_games.equilibria.nash_equilibrium import NashEquilibrium
 from mmd_games.equilibria.solvers.support import SOLVED
 from mmd_games.errors import InputError, require_positive
-from mmd_games.games.game import Game, exact_gap, gap_bound
+from mmd_games.games.game import Game, check_policy, exact_gap, gap_bound
 from mmd_games.games.rounding import SMALLEST, UNIT
 from mmd_games.games.table_game import TableGame
 
 LARGEST_GAP = 1e-9
 """A policy of a larger gap, over L, is no equilibrium."""
+PROVEN = 1e-11
+"""A margin of this much and more is no rounding: the support is the largest."""
+LARGEST_SUPPORT = "largest support"
+"""What an equilibrium says of its selection where its support is proven the largest."""
 DEFAULT_TOLERANCE = 1e-9
 """Where none is given, a gap of this many L is asked for."""
 SEEN = 100
@@ -56,29 +61,51 @@ def certify(
     return equilibrium_of(game, policy, gap, error, *found, scale, **said)
 
 
-def certified_again(game: Game, equilibrium: NashEquilibrium) -> NashEquilibrium:
-    """An equilibrium that was computed before, with what it is worth in this game: gap, slacks and margin are computed again.
+def certified_again(game: Game, equilibrium: NashEquilibrium, tolerance: float | None = None) -> NashEquilibrium:
+    """An equilibrium that was computed before, with what it is worth in this game: nothing but its policy, and how it was found, is taken from it.
+
+    Parameters
+    ----------
+    game : Game
+    equilibrium : NashEquilibrium
+    tolerance : float, optional
+        By which it counts as converged, in the game's units; default that of :func:`mmd_games.nash`.
 
     Raises
     ------
     InputError
-        For one of another game: of other actions, or with a gap in this game above 1e-9 L, unless it was no smaller where it was found.
+        For what is no equilibrium, or one of another game: of other actions, or with a gap in this game above 1e-9 L, unless it was no smaller, over L, where it was found.
     """
     if not isinstance(equilibrium, NashEquilibrium):
         raise InputError(f"A Nash equilibrium is expected, as mg.nash(game) returns it; got {type(equilibrium).__name__}.")
     if equilibrium.blocks != game.blocks:
         theirs, ours = (" + ".join(map(str, blocks)) for blocks in (equilibrium.blocks, game.blocks))
         raise InputError(f"The equilibrium given is of {equilibrium.game}, of {theirs} actions; {game.name} has {ours}.")
+    policy = np.asarray(check_policy(game, equilibrium.policy), dtype=np.float64)
+    if policy.ndim != 1:
+        raise InputError(f"An equilibrium has one policy of {game.actions} entries, got an array of shape {policy.shape}.")
+    aim = resolve_tolerance(game, None) if tolerance is None else tolerance
     said = {name: getattr(equilibrium, name) for name in ("method", "selection", "iterations", "notes")}
-    larger = float(game.scale) / equilibrium.scale if equilibrium.scale else 1.0
-    found = certify(game, equilibrium.policy, equilibrium.tolerance * larger, **said)
+    found = with_proven_support(certify(game, policy, aim, **said))
+    known = (equilibrium.gap + equilibrium.gap_error) * larger_by(game, equilibrium)
     allowed = LARGEST_GAP * found.scale
-    if found.gap - found.gap_error > max(allowed, equilibrium.gap + equilibrium.gap_error):
+    if not found.gap - found.gap_error <= max(allowed, known):
         raise InputError(
             f"The equilibrium given is of {equilibrium.game}, and none of {game.name}: its gap there is {found.gap:.3g}, "
             f"at most {LARGEST_GAP:g} L = {allowed:.3g} would be right."
         )
     return found
+
+
+def larger_by(game: Game, equilibrium: NashEquilibrium) -> float:
+    """How many times as large payoffs are in this game as in the one in which an equilibrium was found."""
+    return float(game.scale) / equilibrium.scale if equilibrium.scale else 1.0
+
+
+def with_proven_support(equilibrium: NashEquilibrium) -> NashEquilibrium:
+    """The same, which says that its support is the largest only where its margin is more than rounding."""
+    proven = equilibrium.converged and equilibrium.margin >= PROVEN
+    return equilibrium if proven or equilibrium.selection != LARGEST_SUPPORT else replace(equilibrium, selection="support not proven the largest")
 
 
 def facts(game: Game, policy: np.ndarray, payoffs: np.ndarray, scale: np.ndarray) -> tuple[Any, np.ndarray, Any]:

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from mmd_games.arrays import block_sum
-from mmd_games.equilibria.certificate import equilibrium_of, facts, resolve_tolerance
+from mmd_games.equilibria.certificate import LARGEST_SUPPORT, PROVEN, equilibrium_of, facts, resolve_tolerance
 from mmd_games.equilibria.nash_equilibrium import NashEquilibrium
-from mmd_games.equilibria.one_game import PROVEN, nash
+from mmd_games.equilibria.one_game import nash
 from mmd_games.equilibria.scaling import unit_matrix
 from mmd_games.equilibria.solvers.systems import SymmetricSystem, TwoPlayerSystem, two_player_skew
 from mmd_games.errors import InputError
@@ -104,7 +104,7 @@ def _compiled(games: list[TableGame], members: list[int], tolerance: float | Non
             policies[at],
             *(column[at] for column in columns),
             method=COMPILED,
-            selection="largest support",
+            selection=LARGEST_SUPPORT,
             iterations=int(steps[at]),
             tolerance=aims[at],
         )

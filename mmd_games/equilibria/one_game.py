@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from mmd_games.arrays import Array, log_normalise, require_memory, uniform_log_policy
-from mmd_games.equilibria.certificate import certify, resolve_tolerance
+from mmd_games.equilibria.certificate import LARGEST_SUPPORT, PROVEN, certify, resolve_tolerance, with_proven_support
 from mmd_games.equilibria.entropy import nearest_equilibrium
 from mmd_games.equilibria.exact.rounding import exact_nash, require_exact_size
 from mmd_games.equilibria.nash_equilibrium import NashEquilibrium
@@ -27,8 +27,6 @@ LARGEST_SECOND_TRY = 1000
 """Up to so many actions "auto" tries the linear program where the interior point did not converge."""
 LARGEST_LAST_TRY = 8000
 """Up to so many actions "auto" solves a game without a table whole, where a double oracle has not come to its end."""
-PROVEN = 1e-11
-"""A margin of this much and more is no rounding: the support is the largest."""
 
 
 def nash(
@@ -117,9 +115,7 @@ def nash(
 
 def _by_interior_point(game: Game, matrix: np.ndarray, tolerance: float, near: np.ndarray | None) -> NashEquilibrium:
     found = interior_point.solve(SymmetricSystem(matrix) if len(game.blocks) == 1 else TwoPlayerSystem(matrix), near)
-    equilibrium = certify(game, found.policy, tolerance, method="interior_point", selection="largest support", iterations=found.iterations)
-    proven = equilibrium.converged and equilibrium.margin >= PROVEN
-    return equilibrium if proven else replace(equilibrium, selection="support not proven the largest")
+    return with_proven_support(certify(game, found.policy, tolerance, method="interior_point", selection=LARGEST_SUPPORT, iterations=found.iterations))
 
 
 def _nearest(game: Game, matrix: np.ndarray, tolerance: float, equilibrium: NashEquilibrium, log_start: np.ndarray) -> NashEquilibrium:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -87,6 +87,12 @@ class TableGame(Game):
         moved = self._copy()
         moved.payoff_matrix = on_device(np.asarray(self.payoff_matrix).copy(), array)
         return moved
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """From a file, or as a copy: the table stays one that nobody writes into, for what is known of it is looked up once."""
+        vars(self).update(state)
+        if isinstance(self.payoff_matrix, np.ndarray):
+            self.payoff_matrix.flags.writeable = False
 
     def _copy(self) -> Self:
         """A copy that knows nothing of its table, which is about to be another."""

@@ -71,7 +71,8 @@ class CompiledShared:
         from mmd_games.compiled.shared import advance_shared
 
         self.advance = advance_shared
-        self._matrix = np.ascontiguousarray(game.payoff_matrix)
+        self._matrix = np.ascontiguousarray(game.payoff_matrix).view()
+        self._matrix.flags.writeable = False  # so that one compiled loop serves every table
         self._payoffs, self._evaluated = np.empty((count, game.actions)), np.array([-1])
         self.size = self._matrix.size / 16  # of what an entry takes in a product with one policy
 

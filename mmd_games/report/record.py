@@ -123,8 +123,8 @@ def verify(
     reproduce : str
         The command that makes the report again, printed with it.
     reference : NashEquilibrium, optional
-        Of the trace's game, as :func:`mmd_games.nash` returns it, where several runs of one game are judged; default computed. It is not taken at its word: gap, slacks and
-        support are checked against the game.
+        Of the trace's game, as :func:`mmd_games.nash` returns it, where several runs of one game are judged; default computed. Only its policy, and
+        how it was found, is taken from it; the rest is computed again.
 
     Returns
     -------

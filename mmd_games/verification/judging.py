@@ -59,7 +59,7 @@ def judge(trace: Trace, tolerance: float | None = None, *, reference: NashEquili
     tolerance : float, optional
         Largest duality gap, in the game's units, that counts as an equilibrium; default 1e-8·L.
     reference : NashEquilibrium, optional
-        Of the trace's game, where it has been computed already, independently of the run; all but its policy is computed again.
+        Of the trace's game, where it has been computed already, independently of the run; only its policy, and how it was found, is taken from it.
 
     Raises
     ------

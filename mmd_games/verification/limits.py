@@ -6,14 +6,13 @@ import numpy as np
 
 from mmd_games.arrays import total_variation
 from mmd_games.equilibria import NashEquilibrium, nash
+from mmd_games.equilibria.certificate import LARGEST_SUPPORT
 from mmd_games.errors import InputError
 from mmd_games.loop.feedback import Exact
 from mmd_games.loop.stack import log_linear_of
 from mmd_games.loop.trace import Trace
 from mmd_games.verification.verdicts import Claim, Question, Verdict
 
-LARGEST_SUPPORT = "largest support"
-"""What a reference says of its selection where its support is proven the largest."""
 VANISHES = 10.0
 """A probability that falls by this factor over the second half of a run is on its way to zero."""
 LARGEST_PROJECTION = 1000

@@ -69,7 +69,7 @@ def predict_rate(
     Raises
     ------
     InputError
-        For what is no game, algorithm or policy, a stack of games, a policy that is no equilibrium of this game, `at` for a method with a fixed magnet, or
+        For what is no game, algorithm, policy or reference, a stack of games, a policy that is no equilibrium of this game, `at` for a method with a fixed magnet, or
         `log_magnet` for one without.
 
     Notes
@@ -89,6 +89,10 @@ def predict_rate(
         raise InputError(f"A game is expected, such as mg.PreferenceGame(table) or mg.games.from_spec('rps'); got {type(game).__name__}.")
     if game.is_stack:
         raise InputError("A rate is predicted of one game, not of a stack of games.")
+    if reference is not None and at is not None:
+        raise InputError("Give `at`, where to linearise, or `reference`, an equilibrium of largest support that is known already, not both.")
+    if reference is not None and not isinstance(reference, NashEquilibrium):
+        raise InputError(f"A reference is a Nash equilibrium, as mg.nash(game) returns it; got {type(reference).__name__}.")
     algorithm = MagneticPreferenceOptimization() if algorithm is None else algorithm
     if not (hasattr(algorithm, "init") and hasattr(algorithm, "step")) or isinstance(algorithm, type):
         raise InputError(f"An algorithm is an object with init and step (mg.algorithms.from_spec makes one from text), got {algorithm!r}.")

@@ -147,7 +147,7 @@ class RatePrediction:
             raise InputError(f"No rate is predicted of {self.algorithm} on {self.game}: {self.declined}")
         if self.kind != "linear":
             return math.inf
-        return max(0.0, self.products_per_unit * math.log(start_gap / gap) / self.exponent)
+        return max(0.0, self.products_per_unit * (math.log(start_gap) - math.log(gap)) / self.exponent)
 
     def __repr__(self) -> str:
         return f"<RatePrediction {self.algorithm} on {self.game}: {verdict(self)}>"

@@ -9,12 +9,10 @@ import numpy as np
 
 from mmd_games.arrays import Array, block_slices
 from mmd_games.equilibria import NashEquilibrium, nash, regularised_equilibrium
-from mmd_games.equilibria.certificate import LARGEST_GAP, certified_again
+from mmd_games.equilibria.certificate import LARGEST_GAP, PROVEN, certified_again, larger_by
 from mmd_games.errors import InputError
 from mmd_games.games.game import Game, certified_gap, check_policy
 
-PROVEN = 1e-11
-"""Probabilities, and slacks over L, of less than this are rounding in a computed equilibrium."""
 APART = 100.0
 """A played action's probability exceeds its slack over L by this factor at least, and an unplayed one's slack its probability."""
 
@@ -48,7 +46,8 @@ def nash_point(game: Game, equilibrium: NashEquilibrium | None = None) -> RestPo
     InputError
         For an equilibrium of another game.
     """
-    found = nash(game) if equilibrium is None else certified_again(game, equilibrium)
+    # By its own tolerance: where it was found to a looser one, that is where the rate is asked for.
+    found = nash(game) if equilibrium is None else certified_again(game, equilibrium, equilibrium.tolerance * larger_by(game, equilibrium))
     refused = ""
     if not found.converged:
         refused = f"no equilibrium was found to its tolerance, the best gap is {found.gap:.2g}."
