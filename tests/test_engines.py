@@ -152,6 +152,7 @@ def test_what_is_expected_changes_nothing_else() -> None:
     one, other = (mg.solve(game, until=1e-9, expected_steps=expected) for expected in (None, 30_000))
     assert (one.steps, one.stopped) == (other.steps, other.stopped) == (one.steps, "tolerance")
     np.testing.assert_allclose(one.gaps, other.gaps, rtol=0, atol=1e-12)  # a contracting run
-    for wrong in (-1, 1.5, True):
+    refused: list[Any] = [-1, 1.5, True]
+    for wrong in refused:
         with pytest.raises(InputError, match="expected_steps must be a whole number of at least 0"):
-            mg.solve(game, steps=10, expected_steps=wrong)  # type: ignore[arg-type]
+            mg.solve(game, steps=10, expected_steps=wrong)

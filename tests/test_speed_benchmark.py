@@ -172,9 +172,9 @@ def test_what_comes_before_something_watched_is_not_charged_to_it():
 
 def test_what_was_watched_is_left_as_it_was():
     before = [getattr(owner, name) for owner, name, _ in inside()]
-    with pytest.raises(ZeroDivisionError), Sampler(inside()):
+    with pytest.raises(KeyError), Sampler(inside()):
         assert np.exp is not before[-4]
-        1 / 0  # noqa: B018
+        raise KeyError
     assert all(getattr(owner, name) is function for (owner, name, _), function in zip(inside(), before, strict=True))
     assert len(before) > 12  # kl and log_normalise are known by these names in several modules
 

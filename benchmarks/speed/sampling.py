@@ -8,6 +8,7 @@ are therefore watched: a thin wrapper says what kind of work is being done, and 
 from __future__ import annotations
 
 import functools
+import os
 import random
 import signal
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-PACKAGE = str(Path(find_spec("mmd_games").origin).parent)  # type: ignore[union-attr, arg-type]
+PACKAGE = str(Path(find_spec("mmd_games").origin).parent) + os.sep  # type: ignore[union-attr, arg-type]
 TICK = 1e-3
 """Seconds between two questions, on average."""
 
@@ -120,4 +121,4 @@ class Sampler:
 
 def _within(path: str) -> str:
     """The path of a module within the package; empty for others."""
-    return Path(path[len(PACKAGE) + 1 :]).as_posix() if path.startswith((f"{PACKAGE}/", f"{PACKAGE}\\")) else ""
+    return Path(path.removeprefix(PACKAGE)).as_posix() if path.startswith(PACKAGE) else ""

@@ -130,6 +130,7 @@ class Recorder:
         row = (products, gap, average_gap)
         self._gaps.add(step, row, pin=pin)
         if pin or self._policies.wants(step):
+            # A copy, so that not all rows of a visit to the compiled loop stay for the sake of one.
             self._policies.add(step, (row, log_policy.copy()), pin=pin)
 
     def add_refresh(self, stage: int, step: int, products: int, gap: Array, average_gap: Array) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +21,7 @@ class Known:
     """Whether the magnet was recorded just there, and does not only stand since earlier."""
 
 
-class KnownSteps(Sequence[Known]):
+class KnownSteps:
     """All iterations at which policy and magnet are known, in order; what is known at each is gathered as it is asked for.
 
     They are those of the recorded policies; where the magnet is refreshed those of the refreshes as well, as it is the policy then, and the start, unless the first magnet is
@@ -56,7 +55,7 @@ class KnownSteps(Sequence[Known]):
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __getitem__(self, place: int) -> Known:  # type: ignore[override]
+    def __getitem__(self, place: int) -> Known:
         row, log_magnet = self._row[place], self._trace.stages.log_magnets[self._stage[place]]
         return Known(int(self.steps[place]), log_magnet if row < 0 else self._trace.log_policies[row], log_magnet, bool(self._is_stage[place]))
 
